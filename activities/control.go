@@ -1,0 +1,153 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.uber.org/zap"
+
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/policy/catalogue"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+// ErrConfig means that a worker lacks something without which it must not
+// start.
+var ErrConfig = errors.New("incomplete configuration")
+
+// Epoch is the epoch of a run that took over from no other.
+const Epoch = 1
+
+// ControlConfig holds what [NewControl] needs. Every field is required unless
+// it says otherwise.
+type ControlConfig struct {
+	Trust     *evidence.Trust
+	Authority *evidence.Signer // signs grants, decisions, signals, halts
+	Recorder  *evidence.Signer // signs seals
+	Policy    Policy
+	Catalogue *catalogue.Catalogue
+	Store     Records
+	Probes    []Probe        // at least one that is quick
+	Queue     string         // task queue of the steps
+	Terms     evidence.Terms // see [CheckTerms]
+	Log       *zap.Logger
+
+	// SearchAttributes says that the Temporal server knows the search
+	// attributes of package contract. Off by default: setting one that a
+	// server does not know would block executions.
+	SearchAttributes bool
+	// Skew is how far a principal's clock may be ahead. 10 s by default.
+	Skew time.Duration
+	// Now is the clock; time.Now by default.
+	Now func() time.Time
+}
+
+// Control has the activities of the control plane. Its methods are safe for
+// concurrent use.
+type Control struct {
+	c     ControlConfig
+	cache cache
+}
+
+// NewControl returns the activities of a control plane, or [ErrConfig] with
+// everything that is missing.
+func NewControl(c ControlConfig) (*Control, error) {
+	if c.Skew == 0 {
+		c.Skew = 10 * time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	return &Control{c: c, cache: newCache()}, nil
+}
+
+func (c *ControlConfig) check() error {
+	quick := 0
+	for _, p := range c.Probes {
+		if p.Quick {
+			quick++
+		}
+	}
+	err := errors.Join(
+		missing(c.Trust == nil, "a trust root"),
+		missing(c.Authority == nil, "an authority key"),
+		missing(c.Recorder == nil, "a recorder key"),
+		missing(c.Policy == nil, "a policy"),
+		missing(c.Catalogue == nil, "a catalogue"),
+		missing(c.Store == nil, "a store"),
+		missing(quick == 0, "a quick integrity probe"),
+		missing(c.Queue == "", "the task queue of the steps"),
+		missing(c.Log == nil, "a logger"),
+		CheckTerms(c.Terms),
+	)
+	if err != nil {
+		return err
+	}
+	now := evidence.TimeOf(c.Now())
+	_, errA := c.Trust.Key(c.Authority.KeyID(), evidence.RoleAuthority, now)
+	_, errR := c.Trust.Key(c.Recorder.KeyID(), evidence.RoleRecorder, now)
+	return errors.Join(errA, errR)
+}
+
+// CheckTerms reports whether an execution can be governed by t: a lease of
+// 500 ms to an hour, measured at least three times in a lease, with a window
+// no shorter than an interval. It returns [ErrConfig].
+func CheckTerms(t evidence.Terms) error {
+	switch {
+	case t.LeaseMS < 500 || t.LeaseMS > time.Hour.Milliseconds():
+		return fmt.Errorf("%w: a lease of %d ms; want 500 ms to 1 h", ErrConfig, t.LeaseMS)
+	case t.IntervalMS < 20 || t.IntervalMS > t.LeaseMS/3:
+		return fmt.Errorf("%w: an interval of %d ms; want 20 ms to a third of the lease (%d ms)", ErrConfig, t.IntervalMS, t.LeaseMS/3)
+	case t.WindowMS < t.IntervalMS || t.WindowMS > time.Hour.Milliseconds():
+		return fmt.Errorf("%w: a window of %d ms; want the interval (%d ms) to 1 h", ErrConfig, t.WindowMS, t.IntervalMS)
+	}
+	return nil
+}
+
+func missing(is bool, what string) error {
+	if is {
+		return fmt.Errorf("%w: %s is missing", ErrConfig, what)
+	}
+	return nil
+}
+
+// runOf returns the run that an activity belongs to. It comes from Temporal's
+// task and not from the activity's input.
+func runOf(ctx context.Context) store.Run {
+	info := activity.GetInfo(ctx)
+	return store.Run{Namespace: info.Namespace, Workflow: info.WorkflowExecution.ID, Run: info.WorkflowExecution.RunID}
+}
+
+// bindingOf returns the binding of everything that is signed for a run.
+func (c *Control) bindingOf(run store.Run) evidence.Binding {
+	return evidence.Binding{Namespace: run.Namespace, Workflow: run.Workflow, Run: run.Run, Epoch: Epoch, Queue: c.c.Queue}
+}
+
+// now returns the time for the next record of a lineage, which is never older
+// than the record before it.
+func (c *Control) now(l *evidence.Lineage) evidence.Time {
+	return max(evidence.TimeOf(c.c.Now()), l.Last())
+}
+
+// pinned returns what the probes of an execution compare with.
+func (c *Control) pinned(run store.Run, l *evidence.Lineage, head evidence.Position) Pinned {
+	p := Pinned{Run: run, Policy: c.c.Policy.Ref().Digest, Catalogue: c.c.Catalogue.Digest(), Head: head}
+	if g := l.Grant(); g != nil {
+		p.Policy, p.Catalogue = g.Policy.Digest, g.Catalogue
+	}
+	return p
+}
+
+// storeError makes an error of the store one that Temporal retries, and that
+// the workflow recognises when the retries are used up.
+func storeError(err error) error {
+	return temporal.NewApplicationErrorWithCause("the evidence store did not answer", contract.ErrTypeStore, err)
+}

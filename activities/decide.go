@@ -1,0 +1,229 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+// Decide records what the workflow has received since it last asked, and
+// decides the steps that may begin next. Decisions are on disk before it
+// returns, and there is one for each step: asked again, it returns the same
+// bytes.
+//
+// It believes nothing that it is handed: outcomes and signals are verified
+// and held to the rules of [evidence.Lineage] first. Any check that fails
+// comes back as a halt; an error means that the store did not answer.
+func (c *Control) Decide(ctx context.Context, in contract.DecideInput) (*contract.DecideOutput, error) {
+	for range 3 {
+		out, err := c.decide(ctx, in)
+		if !errors.Is(err, store.ErrConflict) {
+			return out, err
+		}
+		// Another attempt at this same decision was faster: read what it
+		// stored, and return that.
+	}
+	return nil, storeError(store.ErrConflict)
+}
+
+func (c *Control) decide(ctx context.Context, in contract.DecideInput) (*contract.DecideOutput, error) {
+	run := runOf(ctx)
+	x, err := c.open(ctx, run)
+	if errors.Is(err, errHead) || errors.Is(err, store.ErrCorrupt) {
+		return haltOutput("store.head", err), nil
+	}
+	if err != nil {
+		return nil, storeError(err)
+	}
+	out, err := c.extend(ctx, x, in)
+	if err == nil {
+		err = c.commit(ctx, x, nil)
+	}
+	switch {
+	case errors.Is(err, errHead):
+		c.abandon(x)
+		return haltOutput("store.head", err), nil
+	case errors.Is(err, store.ErrConflict):
+		c.abandon(x)
+		return nil, err
+	case err != nil:
+		c.abandon(x)
+		return nil, storeError(err)
+	}
+	out.Entries = x.since(in.Head, in.Fresh)
+	x.mu.Unlock()
+	return out, nil
+}
+
+// extend adds what is fresh and the decisions to x.
+func (c *Control) extend(ctx context.Context, x *execution, in contract.DecideInput) (*contract.DecideOutput, error) {
+	if err := x.agrees(in.Head); err != nil {
+		return nil, err
+	}
+	if x.lineage.Grant() == nil {
+		return nil, fmt.Errorf("%w: there is no grant", errHead)
+	}
+	if halt := c.receive(x, in.Fresh); halt != nil {
+		return &contract.DecideOutput{Stop: *halt, Halt: true}, nil
+	}
+	if halt := c.trip(ctx, x, in.Head); halt != nil {
+		return &contract.DecideOutput{Stop: *halt, Halt: true}, nil
+	}
+	if stopped := x.lineage.Stopped(); stopped != "" {
+		return &contract.DecideOutput{Stop: contract.Cause{Check: "stopped", Reason: stopped}}, nil
+	}
+	if len(in.Steps) == 0 {
+		return &contract.DecideOutput{}, nil
+	}
+	return c.steps(ctx, x, in.Steps)
+}
+
+// receive verifies and adds the records that the workflow was given by others.
+// The first that cannot be believed is a failed check.
+func (c *Control) receive(x *execution, fresh []evidence.Envelope) *contract.Cause {
+	for _, e := range fresh {
+		if x.has(e.Digest()) {
+			continue
+		}
+		rec, err := c.c.Trust.Open(e)
+		if err != nil {
+			return &contract.Cause{Check: "record.forged", Reason: sentence(err)}
+		}
+		if k := rec.Kind(); k != evidence.KindOutcome && k != evidence.KindSignal {
+			return &contract.Cause{Check: "record.forged", Reason: fmt.Sprintf("a %s was handed in as an outcome or signal", k)}
+		}
+		if err := x.add(rec); err != nil {
+			return &contract.Cause{Check: "record.misplaced", Reason: sentence(err)}
+		}
+	}
+	return nil
+}
+
+// trip is the cheap integrity measurement before each decision, and the
+// checks that records themselves fail.
+func (c *Control) trip(ctx context.Context, x *execution, head evidence.Position) *contract.Cause {
+	if check := x.lineage.Tripped(); check != "" {
+		return &contract.Cause{Check: check, Reason: x.lineage.Stopped()}
+	}
+	g := x.lineage.Grant()
+	if g.Policy != c.c.Policy.Ref() {
+		return &contract.Cause{Check: "policy.pinned", Reason: "the policy in force is not the one of the grant"}
+	}
+	if g.Catalogue != c.c.Catalogue.Digest() {
+		return &contract.Cause{Check: "catalogue.pinned", Reason: "the catalogue in force is not the one of the grant"}
+	}
+	if now := c.now(&x.lineage); now >= g.Expires {
+		return &contract.Cause{Check: "grant.expired", Reason: fmt.Sprintf("the grant expired at %v", g.Expires)}
+	}
+	if p := failed(measure(ctx, c.c.Probes, c.pinned(x.run, &x.lineage, head), true)); p != nil {
+		return &contract.Cause{Check: "probe." + p.Name, Reason: "an integrity probe is " + string(p.Status)}
+	}
+	return nil
+}
+
+// steps decides each step, in order, until one is denied.
+func (c *Control) steps(ctx context.Context, x *execution, ids []string) (*contract.DecideOutput, error) {
+	out := &contract.DecideOutput{}
+	lease, err := c.lease(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		d, rec := x.lineage.Decided(id)
+		if d == nil {
+			if c.now(&x.lineage) >= lease.Until {
+				out.Lapsed = true
+				return out, nil
+			}
+			if d, err = c.decideStep(x, id, lease); err != nil {
+				c.c.Log.Error("decision not possible", zap.String("execution", x.run.Workflow), zap.String("step", id), zap.Error(err))
+				return haltOutput("decision.impossible", err), nil
+			}
+			_, rec = x.lineage.Decided(id)
+		}
+		if !d.Effect.Allows() {
+			out.Stop = contract.Cause{Check: d.Cause, Reason: d.Reason}
+			return out, nil
+		}
+		out.Allowed = append(out.Allowed, contract.Work{Step: id, Decision: rec.Envelope})
+	}
+	return out, nil
+}
+
+// decideStep asks policy about one step, and signs and adds the answer.
+func (c *Control) decideStep(x *execution, id string, lease evidence.Lease) (*evidence.Decision, error) {
+	req, g := x.lineage.Request(), x.lineage.Grant()
+	i := slices.IndexFunc(req.Steps, func(s evidence.Step) bool { return s.ID == id })
+	if i < 0 {
+		return nil, fmt.Errorf("the plan has no step %.60q", id)
+	}
+	s := &req.Steps[i]
+	now := c.now(&x.lineage)
+	r := c.c.Policy.Decide(evidence.Facts{
+		Phase: evidence.PhaseStep, Now: now, Request: req, Step: s, Lineage: x.lineage.Past(),
+	})
+	d := &evidence.Decision{
+		Position: x.chain.Next(), At: now, Phase: evidence.PhaseStep,
+		Request: g.Request, Grant: x.lineage.GrantDigest(), Binding: g.Binding,
+		Step: s.ID, Action: s.Action, Args: evidence.ValueDigest(s.Args),
+		Effect: evidence.Deny, Cause: orUnknown(r.Cause), Reason: r.Reason, Rules: rulesOf(r.Rules),
+		Policy: g.Policy, Catalogue: g.Catalogue, Key: evidence.IdempotencyKey(g.Request, s.ID),
+	}
+	if cause, err := c.knows(s); err != nil {
+		d.Cause, d.Reason = cause, sentence(err)
+	} else if r.Effect.Allows() {
+		// Another control plane's clock may be ahead of this one's: a decision
+		// never promises more than one lease from its own time on.
+		lease.Until = min(lease.Until, c.leaseEnd(now, g.Expires))
+		d.Effect, d.Lease = evidence.Allow, lease
+	}
+	return d, c.sign(x, c.c.Authority, d)
+}
+
+// lease returns the newest lease of x. The store is asked only when the known
+// one is more than half over: short executions never need to.
+func (c *Control) lease(ctx context.Context, x *execution) (evidence.Lease, error) {
+	known := x.lineage.Lease()
+	if x.renewed.Number > known.Number {
+		known = x.renewed
+	}
+	half := time.Duration(c.c.Terms.LeaseMS) * time.Millisecond / 2
+	if c.now(&x.lineage).Add(half) < known.Until {
+		return known, nil
+	}
+	_, signed, err := c.c.Store.Lease(ctx, x.run)
+	if errors.Is(err, store.ErrNone) {
+		return known, nil
+	}
+	if err != nil {
+		return evidence.Lease{}, err
+	}
+	stored, err := openLease(c.c.Trust, signed, x.lineage.GrantDigest(), x.lineage.Binding())
+	if err == nil && stored.Number > known.Number {
+		x.renewed, known = stored, stored
+	}
+	return known, nil
+}
+
+func haltOutput(check string, err error) *contract.DecideOutput {
+	return &contract.DecideOutput{Stop: contract.Cause{Check: check, Reason: sentence(err)}, Halt: true}
+}
+
+// sentence bounds an error text that goes into evidence. Errors of package
+// evidence hold no secrets.
+func sentence(err error) string {
+	s := err.Error()
+	if len(s) > 300 {
+		s = s[:300]
+	}
+	return strings.ToValidUTF8(s, "")
+}

@@ -1,0 +1,195 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+// errHead means that the store does not hold the records that the workflow
+// knows: it was rolled back, edited, or is another store.
+var errHead = errors.New("the store and the workflow disagree about the chain")
+
+// maxCached bounds how many executions a control plane keeps in memory. What
+// is dropped is read from the store again.
+const maxCached = 4096
+
+// An execution is what the control plane knows of one run. The store is the
+// truth; this is a copy that saves reading and verifying it before each step.
+// Any doubt (an error between adding and storing) throws the copy away.
+type execution struct {
+	mu      sync.Mutex // held by the activity that works on the execution
+	run     store.Run
+	loaded  bool
+	lineage evidence.Lineage
+	chain   evidence.Chain
+	links   []evidence.Digest   // link of each record
+	envs    []evidence.Envelope // each record
+	place   map[evidence.Digest]int
+	stored  evidence.Position // up to where the store has the records
+	renewed evidence.Lease    // newest lease read from the store
+}
+
+type cache struct {
+	mu   sync.Mutex
+	runs map[store.Run]*execution
+}
+
+func newCache() cache { return cache{runs: map[store.Run]*execution{}} }
+
+// get returns the entry of a run, which the caller must lock.
+func (c *cache) get(run store.Run) *execution {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	x := c.runs[run]
+	if x == nil {
+		if len(c.runs) >= maxCached {
+			c.evict()
+		}
+		x = &execution{run: run}
+		c.runs[run] = x
+	}
+	return x
+}
+
+// evict drops some execution. One that is being worked on stays usable for
+// whoever holds it; it is only not found again.
+func (c *cache) evict() {
+	for run := range c.runs {
+		delete(c.runs, run)
+		return
+	}
+}
+
+func (c *cache) drop(run store.Run) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.runs, run)
+}
+
+// open returns the execution of run, locked, with everything that the store
+// holds. The caller must call release.
+func (c *Control) open(ctx context.Context, run store.Run) (*execution, error) {
+	x := c.cache.get(run)
+	x.mu.Lock()
+	if x.loaded {
+		return x, nil
+	}
+	if err := c.read(ctx, x); err != nil {
+		c.abandon(x)
+		return nil, err
+	}
+	return x, nil
+}
+
+// abandon forgets the copy, because it may differ from the store.
+func (c *Control) abandon(x *execution) {
+	x.loaded = false
+	x.reset()
+	c.cache.drop(x.run)
+	x.mu.Unlock()
+}
+
+func (x *execution) reset() {
+	x.lineage, x.chain, x.stored = evidence.Lineage{}, evidence.Chain{}, evidence.Position{}
+	x.links, x.envs, x.place = nil, nil, map[evidence.Digest]int{}
+	x.renewed = evidence.Lease{}
+}
+
+// read verifies what the store holds of a run, record by record: a store that
+// someone edited is not believed.
+func (c *Control) read(ctx context.Context, x *execution) error {
+	x.reset()
+	records, err := c.c.Store.Records(ctx, x.run, 0)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		rec, err := c.c.Trust.Open(r.Envelope)
+		if err != nil {
+			return fmt.Errorf("%w: record %d: %w", errHead, r.Seq, err)
+		}
+		if err := x.add(rec); err != nil {
+			return fmt.Errorf("%w: record %d: %w", errHead, r.Seq, err)
+		}
+	}
+	x.stored = x.chain.Next()
+	x.loaded = true
+	return nil
+}
+
+// add appends a verified record to the copy, if it may stand there.
+func (x *execution) add(r *evidence.Record) error {
+	if err := x.lineage.Add(r); err != nil {
+		return err
+	}
+	x.place[r.Digest] = len(x.envs)
+	x.envs = append(x.envs, r.Envelope)
+	x.links = append(x.links, x.chain.Append(r.Digest))
+	return nil
+}
+
+// has reports whether a record is in the chain already.
+func (x *execution) has(d evidence.Digest) bool { _, ok := x.place[d]; return ok }
+
+// agrees reports whether the chain passes through head, or [errHead].
+func (x *execution) agrees(head evidence.Position) error {
+	var link evidence.Digest
+	switch {
+	case head.Seq > uint64(len(x.links)):
+		return fmt.Errorf("%w: the store has %d records, the workflow %d", errHead, len(x.links), head.Seq)
+	case head.Seq > 0:
+		link = x.links[head.Seq-1]
+	}
+	if link != head.Prev {
+		return fmt.Errorf("%w: after %d records the store is at %s, the workflow at %s", errHead, head.Seq, link.Short(), head.Prev.Short())
+	}
+	return nil
+}
+
+// commit stores the records that were added since the last commit. If it
+// returns an error the copy must be abandoned.
+func (c *Control) commit(ctx context.Context, x *execution, nonce *store.Nonce) error {
+	fresh := x.envs[x.stored.Seq:]
+	if len(fresh) == 0 {
+		return nil
+	}
+	var at evidence.Position
+	var err error
+	if x.stored.Seq == 0 {
+		at, err = c.c.Store.Begin(ctx, x.run, nonce, fresh...)
+	} else {
+		at, err = c.c.Store.Append(ctx, x.run, x.stored, fresh...)
+	}
+	if err != nil {
+		return err
+	}
+	if at != x.chain.Next() {
+		return fmt.Errorf("%w: the store put %d records at another place", errHead, len(fresh))
+	}
+	x.stored = at
+	return nil
+}
+
+// since returns the records after head. Those that the workflow handed in go
+// back as digests only, to keep histories small.
+func (x *execution) since(head evidence.Position, known []evidence.Envelope) []contract.Entry {
+	has := make(map[evidence.Digest]bool, len(known))
+	for _, e := range known {
+		has[e.Digest()] = true
+	}
+	var entries []contract.Entry
+	for i := head.Seq; i < uint64(len(x.envs)); i++ {
+		e := contract.Entry{Digest: x.envs[i].Digest()}
+		if !has[e.Digest] {
+			e.Envelope = &x.envs[i]
+		}
+		entries = append(entries, e)
+	}
+	return entries
+}

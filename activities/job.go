@@ -1,0 +1,204 @@
+package activities
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.uber.org/zap"
+
+	"github.com/interlock-run/interlock/activities/executor"
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+// MaxResult is the largest result of a step, in bytes.
+const MaxResult = 256 << 10
+
+// beatEvery is how often a running step tells Temporal that it is alive, and
+// learns whether it was cancelled. The worker's heartbeat throttle must not
+// be longer.
+const beatEvery = 50 * time.Millisecond
+
+// errTimeout is the cause of the context of a step that took too long.
+var errTimeout = errors.New("the attempt took too long")
+
+// beat heartbeats until the returned function is called. The first beat waits
+// one interval, which spares Temporal all the steps that are shorter.
+func (j *job) beat(ctx context.Context) func() {
+	done := make(chan struct{})
+	go func() {
+		tick := time.NewTicker(beatEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-done:
+				return
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				activity.RecordHeartbeat(ctx)
+			}
+		}
+	}()
+	return func() { close(done) }
+}
+
+func (j *job) awaitLease(ctx context.Context) error { return j.lease.await(ctx) }
+
+// refused is the answer when there was no live lease: a signed one, because
+// the decision was good.
+func (j *job) refused(err error) (*contract.RunOutput, error) {
+	if !errors.Is(err, errLapsed) {
+		return nil, err // cancelled while it waited: nothing began
+	}
+	return j.outcome(evidence.StatusRefused, "lease", nil)
+}
+
+// take takes the effect slot of the step. It returns an output where the step
+// has ended before: an outcome that was lost on its way, or the word that
+// nobody knows. Nothing is returned where the attempt may go on.
+func (j *job) take(ctx context.Context) (*contract.RunOutput, error) {
+	slot, err := j.s.c.Store.Take(ctx, store.Slot{
+		Run: j.run, Step: j.decision.Step, Decision: j.digest, Key: j.decision.Key,
+		Worker: j.s.c.Name, At: j.started,
+	})
+	switch {
+	case err == nil:
+		return nil, nil
+	case !errors.Is(err, store.ErrTaken):
+		return nil, storeError(err)
+	case slot.Decision != j.digest:
+		return nil, refuse("slot", "the effect slot was taken for another decision")
+	case slot.Outcome != nil:
+		return j.again(*slot.Outcome)
+	case mayRepeat(j.action):
+		return nil, nil
+	}
+	// An earlier attempt took the slot and never answered. Whether it acted
+	// cannot be known here.
+	return j.finish(ctx, evidence.StatusUnknown, "step.interrupted", nil)
+}
+
+// again returns the outcome that an earlier attempt stored.
+func (j *job) again(e evidence.Envelope) (*contract.RunOutput, error) {
+	rec, err := j.s.c.Trust.Open(e)
+	if err != nil {
+		return nil, refuse("slot", sentence(err))
+	}
+	o, ok := rec.Predicate.(*evidence.Outcome)
+	if !ok || o.Decision != j.digest {
+		return nil, refuse("slot", "the stored outcome is not this step's")
+	}
+	return &contract.RunOutput{Outcome: e, Status: o.Status}, nil
+}
+
+// act calls the executor, and says how it ended.
+func (j *job) act(ctx context.Context) (*contract.RunOutput, error) {
+	held, release := j.lease.hold(ctx)
+	timed, cancel := context.WithTimeoutCause(held, j.action.Timeout, errTimeout)
+	result, err := j.execute(timed)
+	why := context.Cause(timed)
+	cancel()
+	release()
+	if err == nil {
+		return j.ended(ctx, result)
+	}
+	return j.failed(ctx, executor.Explain(err), why)
+}
+
+// execute calls the executor. A panic in it is an error about which nothing
+// is known.
+func (j *job) execute(ctx context.Context) (result json.RawMessage, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = &executor.Error{Cause: "executor.panic"}
+			j.s.c.Log.Error("executor panicked", zap.String("action", j.call.Action), zap.Any("panic", p))
+		}
+	}()
+	if err := context.Cause(ctx); err != nil {
+		return nil, &executor.Error{Cause: "executor.interrupted", NoEffect: true, Err: err}
+	}
+	return j.s.c.Executors[j.call.Action].Execute(ctx, j.call)
+}
+
+// ended is the outcome of an executor that answered.
+func (j *job) ended(ctx context.Context, result json.RawMessage) (*contract.RunOutput, error) {
+	tight, err := evidence.Compact(result)
+	if err == nil && len(tight) <= MaxResult {
+		return j.finish(ctx, evidence.StatusDone, "", tight)
+	}
+	// It acted; only its answer is of no use.
+	if mayRepeat(j.action) {
+		return j.finish(ctx, evidence.StatusFailed, "executor.result", nil)
+	}
+	return j.finish(ctx, evidence.StatusUnknown, "executor.result", nil)
+}
+
+// failed is the one place where an executor's error becomes a status. why is
+// the cause of its context, or nil if that was still alive.
+func (j *job) failed(ctx context.Context, e *executor.Error, why error) (*contract.RunOutput, error) {
+	harmless := e.NoEffect || mayRepeat(j.action)
+	last := e.Permanent || int(j.attempt) >= j.action.Attempts || !mayRepeat(j.action)
+	j.s.c.Log.Info("attempt failed", zap.String("execution", j.call.Execution), zap.String("step", j.call.Step),
+		zap.Int32("attempt", j.attempt), zap.String("cause", e.Cause), zap.Bool("last", last), zap.Error(e))
+	switch {
+	case errors.Is(why, errLapsed) && harmless:
+		return j.finish(ctx, evidence.StatusCancelled, evidence.CauseLapsed, nil)
+	case errors.Is(why, errLapsed):
+		return j.finish(ctx, evidence.StatusUnknown, evidence.CauseLapsed, nil)
+	case temporal.IsCanceledError(why) && harmless:
+		return j.finish(ctx, evidence.StatusCancelled, "step.cancelled", nil)
+	case temporal.IsCanceledError(why):
+		return j.finish(ctx, evidence.StatusUnknown, "step.cancelled", nil)
+	case !last, why != nil && !errors.Is(why, errTimeout) && mayRepeat(j.action):
+		// The second is a worker that shuts down: another one goes on.
+		return nil, temporal.NewApplicationError("attempt failed: "+j.cause(e, why), contract.ErrTypeAttempt)
+	case harmless:
+		return j.finish(ctx, evidence.StatusFailed, j.cause(e, why), nil)
+	}
+	return j.finish(ctx, evidence.StatusUnknown, j.cause(e, why), nil)
+}
+
+func (j *job) cause(e *executor.Error, why error) string {
+	if errors.Is(why, errTimeout) {
+		return "step.timeout"
+	}
+	return e.Cause
+}
+
+// finish signs the outcome and puts it beside the slot before it is returned,
+// so that an answer that is lost on its way can be found again.
+func (j *job) finish(ctx context.Context, status evidence.Status, cause string, result json.RawMessage) (*contract.RunOutput, error) {
+	out, err := j.outcome(status, cause, result)
+	if err != nil {
+		return nil, err
+	}
+	// The effect has happened or not: a cancelled context must not lose the
+	// record of it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if err := j.s.c.Store.Finish(ctx, j.run, j.decision.Step, out.Outcome); err != nil {
+		// The signed outcome still reaches the chain through the workflow,
+		// which will find the store away for itself.
+		j.s.c.Log.Error("outcome not stored by the worker", zap.String("execution", j.call.Execution), zap.String("step", j.call.Step), zap.Error(err))
+	}
+	return out, nil
+}
+
+func (j *job) outcome(status evidence.Status, cause string, result json.RawMessage) (*contract.RunOutput, error) {
+	now := max(evidence.TimeOf(j.s.c.Now()), j.started)
+	e, err := j.s.c.Worker.Sign(j.subject, &evidence.Outcome{
+		Decision: j.digest, Binding: j.decision.Binding, Step: j.decision.Step, Action: j.decision.Action,
+		Worker: j.s.c.Name, Attempt: j.attempt, Started: j.started, At: now,
+		Status: status, Cause: cause, Result: result,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &contract.RunOutput{Outcome: e, Status: status}, nil
+}

@@ -1,0 +1,162 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
+	"go.uber.org/zap"
+
+	"github.com/interlock-run/interlock/activities/executor"
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/policy/catalogue"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+// StepsConfig holds what [NewSteps] needs. Every field is required unless it
+// says otherwise.
+type StepsConfig struct {
+	Trust     *evidence.Trust
+	Worker    *evidence.Signer // signs outcomes
+	Name      string           // of the worker's key in the trust root
+	Catalogue *catalogue.Catalogue
+	Store     Effects
+	Executors map[string]executor.Executor // by action; read only
+	Log       *zap.Logger
+
+	// Poll is how often the store is asked for a renewed lease while a step
+	// runs. 250 ms by default, and never more than a quarter of what is left.
+	Poll time.Duration
+	// Wait is how long a step waits for a live lease before it is refused.
+	// 30 s by default: long enough for a control plane to start again.
+	Wait time.Duration
+	// Now is the clock; time.Now by default.
+	Now func() time.Time
+}
+
+// Steps has the activity of a step worker. Its methods are safe for concurrent
+// use.
+type Steps struct{ c StepsConfig }
+
+// NewSteps returns the activity of a step worker, or [ErrConfig] with
+// everything that is missing. An action of the catalogue without an executor
+// is missing too: a worker that could only refuse should not take work.
+func NewSteps(c StepsConfig) (*Steps, error) {
+	if c.Poll == 0 {
+		c.Poll = 250 * time.Millisecond
+	}
+	if c.Wait == 0 {
+		c.Wait = 30 * time.Second
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	err := errors.Join(
+		missing(c.Trust == nil, "a trust root"),
+		missing(c.Worker == nil, "a worker key"),
+		missing(c.Name == "", "the worker's name"),
+		missing(c.Catalogue == nil, "a catalogue"),
+		missing(c.Store == nil, "a store"),
+		missing(c.Log == nil, "a logger"),
+	)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range c.Catalogue.Names() {
+		err = errors.Join(err, missing(c.Executors[name] == nil, "an executor for the action "+name))
+	}
+	k, kerr := c.Trust.Key(c.Worker.KeyID(), evidence.RoleWorker, evidence.TimeOf(c.Now()))
+	if kerr == nil && k.Name != c.Name {
+		kerr = fmt.Errorf("%w: the worker key belongs to %q in the trust root, not to %q", ErrConfig, k.Name, c.Name)
+	}
+	c.Executors = maps.Clone(c.Executors)
+	return &Steps{c: c}, errors.Join(err, kerr)
+}
+
+// RunStep carries out one step, behind the guard. It refuses unless the
+// decision is signed by an authority, allows exactly this action with exactly
+// these arguments in exactly this run, the lease is live, and the effect slot
+// of the step can be taken. While the step runs, its context ends when the
+// lease does.
+//
+// The answer is a signed outcome. An error means that there is none: either
+// nothing began ([contract.ErrTypeRefused], [contract.ErrTypeStore]) or this
+// attempt failed in a way that may be tried again ([contract.ErrTypeAttempt]).
+func (s *Steps) RunStep(ctx context.Context, in contract.RunInput) (*contract.RunOutput, error) {
+	j, err := s.verify(ctx, in)
+	if err != nil {
+		s.c.Log.Warn("step refused", zap.String("execution", activity.GetInfo(ctx).WorkflowExecution.ID), zap.Error(err))
+		return nil, err
+	}
+	stop := j.beat(ctx)
+	defer stop()
+	if err := j.awaitLease(ctx); err != nil {
+		return j.refused(err)
+	}
+	done, err := j.take(ctx)
+	if done != nil || err != nil {
+		return done, err
+	}
+	return j.act(ctx)
+}
+
+// A job is one attempt at a step whose decision was verified.
+type job struct {
+	s        *Steps
+	run      store.Run
+	subject  evidence.Subject
+	decision *evidence.Decision
+	digest   evidence.Digest // of the decision
+	action   *catalogue.Action
+	call     executor.Call
+	lease    *leaseholder
+	attempt  int32
+	started  evidence.Time
+}
+
+// verify checks a decision against this worker's own trust root, catalogue and
+// task, and refuses everything that it does not recognise.
+func (s *Steps) verify(ctx context.Context, in contract.RunInput) (*job, error) {
+	rec, err := s.c.Trust.Open(in.Decision)
+	if err != nil {
+		return nil, refuse("decision", sentence(err))
+	}
+	d, ok := rec.Predicate.(*evidence.Decision)
+	if !ok || d.Phase != evidence.PhaseStep || !d.Effect.Allows() {
+		return nil, refuse("decision", "it is not a decision that allows a step")
+	}
+	info := activity.GetInfo(ctx)
+	run := runOf(ctx)
+	here := evidence.Binding{Namespace: run.Namespace, Workflow: run.Workflow, Run: run.Run, Epoch: Epoch, Queue: info.TaskQueue}
+	if d.Binding != here || info.IsLocalActivity || rec.Subject.Execution != run.Workflow || rec.Subject.Digest != d.Request {
+		return nil, refuse("binding", "the decision is bound to another run, workflow, namespace or queue")
+	}
+	if d.Args != evidence.ValueDigest(in.Args) || d.Key != evidence.IdempotencyKey(d.Request, d.Step) {
+		return nil, refuse("arguments", "the arguments or the key are not the ones that were decided")
+	}
+	if d.Catalogue != s.c.Catalogue.Digest() {
+		return nil, refuse("catalogue", "this worker's catalogue is not the one of the decision")
+	}
+	a, ok := s.c.Catalogue.Action(d.Action)
+	if !ok || s.c.Executors[d.Action] == nil {
+		return nil, refuse("action", "this worker cannot do "+d.Action)
+	}
+	if err := a.CheckArgs(in.Args); err != nil {
+		return nil, refuse("arguments", sentence(err))
+	}
+	j := &job{s: s, run: run, subject: rec.Subject, decision: d, digest: rec.Digest, action: a, attempt: info.Attempt, started: evidence.TimeOf(s.c.Now())}
+	j.call = executor.Call{Execution: run.Workflow, Step: d.Step, Action: d.Action, Args: in.Args, Key: d.Key, Attempt: info.Attempt}
+	j.lease = newLeaseholder(s, run, d)
+	return j, nil
+}
+
+// refuse says that nothing began and that trying again will not help.
+func refuse(check, reason string) error {
+	return temporal.NewNonRetryableApplicationError("refused by the guard: "+reason, contract.ErrTypeRefused, nil,
+		contract.Cause{Check: "guard." + check, Reason: reason})
+}

@@ -1,0 +1,157 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/activity"
+	"go.uber.org/zap"
+
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+// window is one call of Watch: what it measured so far.
+type window struct {
+	c        *Control
+	run      store.Run
+	in       contract.WatchInput
+	grant    evidence.Digest
+	expires  evidence.Time
+	subject  evidence.Subject
+	from     evidence.Time
+	measured uint64
+	lease    evidence.Lease
+	pinned   Pinned
+	request  *evidence.Request
+	past     []evidence.Past // as it was when the window began
+	last     *evidence.Envelope
+}
+
+// Watch keeps proving that an execution may go on. Every interval it asks all
+// probes and the integrity rules, and only if all is well it signs a signal
+// with a new lease and stores it, where the guards read it. It returns the
+// last signal when the window is over, and at once when a check fails.
+//
+// It heartbeats after each renewal: if this process dies, freezes or loses
+// Temporal, nobody renews, and the steps stop by themselves when their lease
+// ends.
+func (c *Control) Watch(ctx context.Context, in contract.WatchInput) (*contract.WatchOutput, error) {
+	w, halt, err := c.newWindow(ctx, in)
+	if err != nil || halt != nil {
+		return haltWatch(nil, halt), err
+	}
+	end := time.NewTimer(time.Duration(c.c.Terms.WindowMS) * time.Millisecond)
+	defer end.Stop()
+	tick := time.NewTicker(time.Duration(c.c.Terms.IntervalMS) * time.Millisecond)
+	defer tick.Stop()
+	for {
+		halt, err := w.measure(ctx)
+		if err != nil || halt != nil {
+			return haltWatch(w.last, halt), err
+		}
+		activity.RecordHeartbeat(ctx, w.lease.Number)
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-end.C:
+			return &contract.WatchOutput{Signal: w.last}, nil
+		case <-tick.C:
+		}
+	}
+}
+
+func haltWatch(signal *evidence.Envelope, halt *contract.Cause) *contract.WatchOutput {
+	if halt == nil {
+		return nil
+	}
+	return &contract.WatchOutput{Signal: signal, Halt: *halt}
+}
+
+// newWindow reads the execution from the store. The lock is held only while
+// it is read: Watch must not keep Decide waiting.
+func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*window, *contract.Cause, error) {
+	run := runOf(ctx)
+	x, err := c.open(ctx, run)
+	switch {
+	case errors.Is(err, errHead), errors.Is(err, store.ErrCorrupt):
+		return nil, &contract.Cause{Check: "store.head", Reason: sentence(err)}, nil
+	case err != nil:
+		return nil, &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}, nil
+	}
+	defer x.mu.Unlock()
+	g := x.lineage.Grant()
+	if g == nil || x.lineage.Sealed() != nil {
+		return nil, nil, fmt.Errorf("there is nothing to watch in %v", run)
+	}
+	if g.Binding != in.Binding || g.Policy != c.c.Policy.Ref() {
+		return nil, &contract.Cause{Check: "policy.pinned", Reason: "the grant is of another run, or the policy in force is not the one of the grant"}, nil
+	}
+	lease, err := c.lease(ctx, x)
+	if err != nil {
+		return nil, &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}, nil
+	}
+	return &window{
+		c: c, run: run, in: in, lease: lease,
+		request: x.lineage.Request(), past: x.lineage.Past(),
+		grant: x.lineage.GrantDigest(), expires: g.Expires, subject: x.lineage.Subject(),
+		from: c.now(&x.lineage), pinned: c.pinned(run, &x.lineage, in.Head),
+	}, nil, nil
+}
+
+// measure asks everything once and renews the lease, or says what failed.
+func (w *window) measure(ctx context.Context) (*contract.Cause, error) {
+	now := max(evidence.TimeOf(w.c.c.Now()), w.from)
+	if now >= w.expires {
+		return &contract.Cause{Check: "grant.expired", Reason: fmt.Sprintf("the grant expired at %v", w.expires)}, nil
+	}
+	probes := measure(ctx, w.c.c.Probes, w.pinned, false)
+	if ctx.Err() != nil { // an interrupted probe says nothing about integrity
+		return nil, ctx.Err()
+	}
+	w.measured++
+	ruling := w.c.c.Policy.Decide(evidence.Facts{Phase: evidence.PhaseIntegrity, Now: now, Request: w.request, Lineage: w.past, Probes: probes})
+	if failed(probes) == nil && !ruling.Effect.Allows() {
+		probes = append(probes, evidence.Probe{Name: "policy.integrity", Status: evidence.ProbeBad, Want: "allow", Got: orUnknown(ruling.Cause)})
+	}
+	p := failed(probes)
+	if p == nil {
+		return w.renew(ctx, now, probes)
+	}
+	bad, err := w.sign(now, probes, evidence.Lease{})
+	if err != nil {
+		return nil, err
+	}
+	w.last = &bad
+	return &contract.Cause{Check: "probe." + p.Name, Reason: "an integrity probe is " + string(p.Status)}, nil
+}
+
+// renew signs and stores the next lease. A store that does not take it has
+// failed a check: nothing may be done that cannot be recorded.
+func (w *window) renew(ctx context.Context, now evidence.Time, probes []evidence.Probe) (*contract.Cause, error) {
+	next := evidence.Lease{Number: w.lease.Number + 1, Until: max(w.c.leaseEnd(now, w.expires), w.lease.Until)}
+	signed, err := w.sign(now, probes, next)
+	if err != nil {
+		return nil, err
+	}
+	err = w.c.c.Store.Renew(ctx, w.run, next, signed)
+	switch {
+	case err == nil:
+		w.lease, w.last = next, &signed
+		return nil, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	}
+	w.c.c.Log.Error("lease not renewed", zap.String("execution", w.run.Workflow), zap.Error(err))
+	return &contract.Cause{Check: "probe.store", Reason: "the evidence store did not take the renewal"}, nil
+}
+
+func (w *window) sign(now evidence.Time, probes []evidence.Probe, lease evidence.Lease) (evidence.Envelope, error) {
+	return w.c.c.Authority.Sign(w.subject, &evidence.Signal{
+		At: now, From: w.from, Grant: w.grant, Binding: w.in.Binding,
+		Number: w.in.Number, Measured: w.measured, Probes: probes, Lease: lease,
+	})
+}

@@ -1,0 +1,132 @@
+package evidencetest
+
+import (
+	"testing"
+
+	"github.com/interlock-run/interlock/evidence"
+)
+
+// An Ending is one way in which an execution ends properly.
+type Ending struct {
+	Name    string
+	Verdict evidence.Verdict
+	play    func(*Desk)
+}
+
+// Endings returns every ending.
+func Endings() []Ending {
+	return []Ending{
+		{"completed", evidence.Completed, completed},
+		{"denied-at-admission", evidence.Denied, deniedAtAdmission},
+		{"denied-at-a-step", evidence.Denied, deniedAtStep},
+		{"denied-not-authentic", evidence.Denied, deniedNotAuthentic},
+		{"halted-by-a-signal", evidence.Halted, haltedBySignal},
+		{"halted-by-a-guard", evidence.Halted, haltedByGuard},
+		{"failed", evidence.Failed, failed},
+		{"cancelled", evidence.Cancelled, cancelled},
+		{"unresolved", evidence.Unresolved, unresolved},
+		{"unresolved-no-outcome", evidence.Unresolved, noOutcome},
+	}
+}
+
+// Proof returns the proof of the ending with that name.
+func Proof(t testing.TB, name string) *evidence.Proof {
+	t.Helper()
+	for _, e := range Endings() {
+		if e.Name == name {
+			return e.Proof(t)
+		}
+	}
+	t.Fatalf("there is no ending %q", name)
+	return nil
+}
+
+// Proof returns a proof that ends like this.
+func (e Ending) Proof(t testing.TB) *evidence.Proof {
+	t.Helper()
+	d := New(t)
+	e.play(d)
+	return d.Proof()
+}
+
+// Open plays what most executions begin with: request, grant, first step.
+func (d *Desk) Open() {
+	d.t.Helper()
+	d.Request()
+	d.Grant()
+	d.Step(Lookup)
+}
+
+func completed(d *Desk) {
+	d.Open()
+	d.Signal()
+	d.Step(Refund)
+	d.Step(Notify)
+	d.Seal()
+}
+
+func deniedAtAdmission(d *Desk) {
+	d.Request()
+	d.Refuse()
+	d.Seal()
+}
+
+func deniedAtStep(d *Desk) {
+	d.Open()
+	d.Deny(Refund)
+	d.Seal()
+}
+
+func deniedNotAuthentic(d *Desk) {
+	d.Refuse(func(p *evidence.Decision) {
+		p.Cause, p.Reason = "request.not_authentic", "the request was not signed by its principal"
+		p.Rules, p.Policy, p.Catalogue = nil, evidence.PolicyRef{}, evidence.Digest{}
+	})
+	d.Seal()
+}
+
+func haltedBySignal(d *Desk) {
+	d.Open()
+	d.Signal()
+	d.Allow(Refund)
+	d.BadSignal()
+	d.Ended(Refund, evidence.StatusCancelled)
+	d.Halt()
+	d.Seal()
+}
+
+func haltedByGuard(d *Desk) {
+	d.Open()
+	d.Allow(Refund)
+	d.Ended(Refund, evidence.StatusRefused)
+	d.Halt(func(p *evidence.Halt) { p.Check = "guard.step.refused" })
+	d.Seal()
+}
+
+func failed(d *Desk) {
+	d.Open()
+	d.Allow(Refund)
+	d.Ended(Refund, evidence.StatusFailed)
+	d.Seal()
+}
+
+func cancelled(d *Desk) {
+	d.Open()
+	d.Allow(Refund)
+	d.Ended(Refund, evidence.StatusCancelled)
+	d.Seal()
+}
+
+func unresolved(d *Desk) {
+	d.Open()
+	d.Allow(Refund)
+	d.Ended(Refund, evidence.StatusUnknown)
+	d.Seal()
+}
+
+func noOutcome(d *Desk) {
+	d.Open()
+	d.Allow(Refund)
+	d.Lost(Refund)
+	d.Seal()
+}

@@ -1,0 +1,86 @@
+package evidencetest
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/interlock-run/interlock/evidence"
+)
+
+// Done appends the outcome of a step that was done.
+func (d *Desk) Done(step string, edits ...func(*evidence.Outcome)) {
+	d.t.Helper()
+	p := d.outcome(step, evidence.StatusDone)
+	p.Result = json.RawMessage(`{"ok":true}`)
+	d.sign(Worker, d.subject(), edited(p, edits))
+}
+
+// Ended appends the outcome of a step that was not.
+func (d *Desk) Ended(step string, status evidence.Status, edits ...func(*evidence.Outcome)) {
+	d.t.Helper()
+	p := d.outcome(step, status)
+	p.Cause = "step." + string(status)
+	d.sign(Worker, d.subject(), edited(p, edits))
+}
+
+// Lost says that a step began. If it has no outcome, [Desk.Seal] calls it
+// unresolved.
+func (d *Desk) Lost(step string) { d.begun[step] = true }
+
+func (d *Desk) outcome(step string, status evidence.Status) *evidence.Outcome {
+	return &evidence.Outcome{
+		Decision: d.decided[step], Binding: d.Binding(),
+		Step: step, Action: d.step(step).Action, Worker: Worker,
+		Attempt: 1, Started: d.tick(), At: d.tick(), Status: status,
+	}
+}
+
+// Signal appends a good signal, with which the lease is renewed.
+func (d *Desk) Signal(edits ...func(*evidence.Signal)) {
+	d.t.Helper()
+	p := d.signal(healthy)
+	d.lease = evidence.Lease{Number: d.lease.Number + 1, Until: p.At.Add(30 * time.Second)}
+	p.Lease = d.lease
+	d.sign(Authority, d.subject(), edited(p, edits))
+}
+
+// BadSignal appends a signal in which a probe failed.
+func (d *Desk) BadSignal(edits ...func(*evidence.Signal)) {
+	d.t.Helper()
+	d.sign(Authority, d.subject(), edited(d.signal(drifted), edits))
+}
+
+func (d *Desk) signal(probes []evidence.Probe) *evidence.Signal {
+	from := d.now
+	d.signals++
+	return &evidence.Signal{
+		At: d.tick(), From: from, Grant: d.grant, Binding: d.Binding(),
+		Number: d.signals, Measured: 1, Probes: probes,
+	}
+}
+
+// Halt appends a halt.
+func (d *Desk) Halt(edits ...func(*evidence.Halt)) {
+	d.t.Helper()
+	d.sign(Authority, d.subject(), edited(&evidence.Halt{
+		Position: d.chain.Next(), At: d.tick(), Grant: d.grant, Binding: d.Binding(),
+		Check: "probe.policy", Reason: "the policy is not the one that was granted",
+	}, edits))
+}
+
+// Seal appends the seal, with the verdict that the accepted records amount to.
+func (d *Desk) Seal(edits ...func(*evidence.Seal)) {
+	d.t.Helper()
+	verdict, cause, steps := d.lineage.Judge(func(step string) bool { return d.begun[step] })
+	d.sign(Recorder, d.subject(), edited(&evidence.Seal{
+		Position: d.chain.Next(), At: d.tick(), Request: d.presented, Grant: d.grant, Binding: d.Binding(),
+		Verdict: verdict, Cause: cause, Steps: steps,
+	}, edits))
+}
+
+// Step appends that a step was allowed and done.
+func (d *Desk) Step(step string) {
+	d.t.Helper()
+	d.Allow(step)
+	d.Done(step)
+}

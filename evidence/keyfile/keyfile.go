@@ -1,0 +1,106 @@
+// Package keyfile keeps Ed25519 private keys in files: PKCS #8 (RFC 8410) in
+// PEM, as `openssl genpkey -algorithm ed25519` writes them, readable by their
+// owner only.
+package keyfile
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/interlock-run/interlock/evidence"
+)
+
+const (
+	blockType = "PRIVATE KEY"
+	maxSize   = 64 << 10
+)
+
+// The errors of this package.
+var (
+	// ErrExposed means that others than the owner may read a key file.
+	ErrExposed = errors.New("key file is readable by others")
+	// ErrKey means that a file does not hold one Ed25519 private key.
+	ErrKey = errors.New("not an Ed25519 private key")
+)
+
+// Load reads the key in the file at path. It refuses a file that is not a
+// regular one, or that group or others have any right to.
+func Load(path string) (*evidence.Signer, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't open the key: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("couldn't look at the key: %w", err)
+	}
+	if err := checkFile(path, info); err != nil {
+		return nil, err
+	}
+	data := make([]byte, info.Size())
+	if _, err := f.ReadAt(data, 0); err != nil {
+		return nil, fmt.Errorf("couldn't read the key: %w", err)
+	}
+	key, err := parse(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return evidence.NewSigner(key)
+}
+
+func checkFile(path string, info fs.FileInfo) error {
+	switch {
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: %s is not a regular file", ErrKey, path)
+	case info.Mode().Perm()&0o077 != 0:
+		return fmt.Errorf("%w: %s has mode %04o; run chmod 600 on it, and consider the key known", ErrExposed, path, info.Mode().Perm())
+	case info.Size() == 0 || info.Size() > maxSize:
+		return fmt.Errorf("%w: %s has %d bytes", ErrKey, path, info.Size())
+	}
+	return nil
+}
+
+func parse(data []byte) (ed25519.PrivateKey, error) {
+	block, rest := pem.Decode(data)
+	if block == nil || block.Type != blockType || len(rest) > 0 {
+		return nil, fmt.Errorf("%w: want one PEM block of type %q", ErrKey, blockType)
+	}
+	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %v", ErrKey, err)
+	}
+	key, ok := parsed.(ed25519.PrivateKey)
+	if !ok {
+		return nil, fmt.Errorf("%w: it is a %T", ErrKey, parsed)
+	}
+	return key, nil
+}
+
+// Create makes a new key and writes it to path with mode 0600. It never
+// overwrites a file: it fails with [fs.ErrExist].
+func Create(path string) (*evidence.Signer, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't make a key: %w", err)
+	}
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't encode the key: %w", err)
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't create the key file: %w", err)
+	}
+	err = errors.Join(pem.Encode(f, &pem.Block{Type: blockType, Bytes: der}), f.Sync(), f.Close())
+	if err != nil {
+		return nil, fmt.Errorf("couldn't write the key file: %w", err)
+	}
+	return evidence.NewSigner(key)
+}

@@ -1,0 +1,243 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math"
+
+	"github.com/interlock-run/interlock/evidence"
+)
+
+// Begin opens the chain of run with envs as its first records and consumes n
+// (nil: none), all or nothing. It returns the head.
+//
+// It returns [ErrNonceUsed] if another run has consumed n; the same run may
+// present it again. It returns [ErrConflict] if the chain has records, which is
+// also what a second call returns: read them to see whose they are.
+func (s *Store) Begin(ctx context.Context, run Run, n *Nonce, envs ...evidence.Envelope) (evidence.Position, error) {
+	links, head, err := linksAfter(evidence.Position{}, envs)
+	if err != nil {
+		return evidence.Position{}, err
+	}
+	err = s.write(ctx, func(t *tx) error {
+		if err := t.consume(run, n); err != nil {
+			return err
+		}
+		return t.append(run, evidence.Position{}, links)
+	})
+	if err != nil {
+		return evidence.Position{}, err
+	}
+	return head, nil
+}
+
+// Append adds envs to the chain of run after at, all or nothing, and returns
+// the new head. Without envs it only checks the head.
+//
+// It returns [ErrConflict] if the chain does not end exactly at at, which is
+// also what a second call returns: read the records after at to see whose they
+// are.
+func (s *Store) Append(ctx context.Context, run Run, at evidence.Position, envs ...evidence.Envelope) (evidence.Position, error) {
+	links, head, err := linksAfter(at, envs)
+	if err != nil {
+		return evidence.Position{}, err
+	}
+	err = s.write(ctx, func(t *tx) error { return t.append(run, at, links) })
+	if err != nil {
+		return evidence.Position{}, err
+	}
+	return head, nil
+}
+
+// consume uses up n for run.
+func (t *tx) consume(run Run, n *Nonce) error {
+	if n == nil {
+		return nil
+	}
+	id, err := t.runID(run)
+	if err != nil {
+		return err
+	}
+	var by []int64
+	err = t.scan(context.Background(), func(r *sql.Rows) error {
+		by = append(by, 0)
+		return unavailable("read", r.Scan(&by[0]))
+	}, sqlNonce, n.Principal, n.Value)
+	switch {
+	case err != nil:
+		return err
+	case len(by) == 0:
+		_, err := t.exec(context.Background(), sqlAddNonce, n.Principal, n.Value, id, int64(n.Expires))
+		return unavailable("consume a nonce", err)
+	case by[0] != id:
+		return fmt.Errorf("%w: principal %.60q", ErrNonceUsed, n.Principal)
+	}
+	return nil
+}
+
+// append adds links after at, if the chain of run ends there.
+func (t *tx) append(run Run, at evidence.Position, links []link) error {
+	id, head, err := t.head(run)
+	if err != nil {
+		return err
+	}
+	if head != at {
+		return fmt.Errorf("%w: chain of %s ends at %d (%s), not at %d (%s)",
+			ErrConflict, run, head.Seq, head.Prev.Short(), at.Seq, at.Prev.Short())
+	}
+	if len(links) == 0 {
+		return nil
+	}
+	if id == 0 {
+		if id, err = t.runID(run); err != nil {
+			return err
+		}
+	}
+	for _, l := range links {
+		_, err := t.exec(context.Background(), sqlAddRecord,
+			id, int64(l.seq), l.link[:], l.payloadType, l.payload, l.signatures)
+		if err != nil {
+			return unavailable("append a record", err)
+		}
+	}
+	return nil
+}
+
+// head returns the id of run, 0 if it has none yet, and where its last row
+// says that the chain ends. The link is compared with the caller's and not
+// computed again here: a changed one is a conflict.
+func (t *tx) head(run Run) (id int64, head evidence.Position, err error) {
+	err = t.scan(context.Background(), func(r *sql.Rows) error {
+		var seq sql.NullInt64
+		var link []byte
+		if err := r.Scan(&id, &seq, &link); err != nil {
+			return unavailable("read", err)
+		}
+		if !seq.Valid {
+			return nil
+		}
+		prev, err := digestOf(link)
+		head = evidence.Position{Seq: uint64(seq.Int64) + 1, Prev: prev}
+		return err
+	}, sqlHead, run.Workflow, run.Run, run.Namespace)
+	return id, head, err
+}
+
+// runID returns the id of run, and gives it one if it has none.
+func (t *tx) runID(run Run) (int64, error) {
+	var id int64
+	err := t.scan(context.Background(), func(r *sql.Rows) error {
+		return unavailable("read", r.Scan(&id))
+	}, sqlRunID, run.Workflow, run.Run, run.Namespace)
+	if err != nil || id != 0 {
+		return id, err
+	}
+	res, err := t.exec(context.Background(), sqlAddRun, run.Namespace, run.Workflow, run.Run)
+	if err != nil {
+		return 0, unavailable("add a run", err)
+	}
+	id, err = res.LastInsertId()
+	return id, unavailable("add a run", err)
+}
+
+// Records returns the records of run from sequence number from on, in order;
+// none if there are none.
+//
+// It computes every link again. A record that is missing, or whose link does
+// not follow from the one before it and its own bytes, is [ErrCorrupt]. The
+// link before from is believed; a head that the caller knows from elsewhere is
+// the proof that the whole chain is the one that was written.
+func (s *Store) Records(ctx context.Context, run Run, from uint64) ([]Record, error) {
+	if from > math.MaxInt64 {
+		return nil, nil
+	}
+	var records []Record
+	var chain *evidence.Chain // nil before the first row
+	err := s.read.scan(ctx, func(r *sql.Rows) error {
+		record, err := scanRecord(r)
+		switch {
+		case err != nil:
+			return at(run, record.Seq, err)
+		case chain == nil && from > 0:
+			chain = chainAfter(record)
+			if record.Seq+1 == from {
+				return nil
+			}
+			return at(run, from-1, fmt.Errorf("%w: no such record", ErrCorrupt))
+		case chain == nil:
+			chain = &evidence.Chain{}
+		}
+		records = append(records, record)
+		return at(run, record.Seq, follow(chain, record))
+	}, sqlRecords, run.Workflow, run.Run, run.Namespace, int64(from))
+	if err != nil {
+		return nil, err
+	}
+	return records, nil
+}
+
+// Head returns where the chain of run ends; the zero position if it has no
+// records. It is derived from the last record, whose link is computed again:
+// [ErrCorrupt] if it does not follow from the one before it.
+func (s *Store) Head(ctx context.Context, run Run) (evidence.Position, error) {
+	var last []Record // the newest first
+	err := s.read.scan(ctx, func(r *sql.Rows) error {
+		record, err := scanRecord(r)
+		last = append(last, record)
+		return at(run, record.Seq, err)
+	}, sqlLastTwo, run.Workflow, run.Run, run.Namespace)
+	if err != nil || len(last) == 0 {
+		return evidence.Position{}, err
+	}
+	chain := &evidence.Chain{}
+	if len(last) == 2 {
+		chain = chainAfter(last[1])
+	}
+	if err := at(run, last[0].Seq, follow(chain, last[0])); err != nil {
+		return evidence.Position{}, err
+	}
+	return chain.Next(), nil
+}
+
+// scanRecord reads a row of records. The sequence number is set even if the
+// rest is unreadable.
+func scanRecord(r *sql.Rows) (Record, error) {
+	var seq int64
+	var link []byte
+	var c columns
+	if err := r.Scan(&seq, &link, &c.payloadType, &c.payload, &c.signatures); err != nil {
+		return Record{}, unavailable("read", err)
+	}
+	record := Record{Seq: uint64(seq)}
+	digest, badLink := digestOf(link)
+	envelope, badEnvelope := c.envelope()
+	record.Link, record.Envelope = digest, envelope
+	return record, errors.Join(badLink, badEnvelope)
+}
+
+// chainAfter returns the chain that ends with r, believing its link.
+func chainAfter(r Record) *evidence.Chain {
+	chain := evidence.ChainAt(evidence.Position{Seq: r.Seq + 1, Prev: r.Link})
+	return &chain
+}
+
+// follow adds r to chain, or reports that it does not belong there.
+func follow(chain *evidence.Chain, r Record) error {
+	if next := chain.Next().Seq; r.Seq != next {
+		return fmt.Errorf("%w: want record %d", ErrCorrupt, next)
+	}
+	if chain.Append(r.Envelope.Digest()) != r.Link {
+		return fmt.Errorf("%w: the link does not match", ErrCorrupt)
+	}
+	return nil
+}
+
+// at says which record err is about.
+func at(run Run, seq uint64, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s, record %d: %w", run, seq, err)
+}

@@ -1,0 +1,49 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+)
+
+// The errors of a [Store]. Every error that its methods return wraps one of
+// them; those of [Open] and [OpenReadOnly] also [ErrVersion].
+var (
+	// ErrConflict means that the store already holds something else there:
+	// the chain does not end where the caller says, or the outcome differs.
+	ErrConflict = errors.New("conflicts with what is stored")
+	// ErrNonceUsed means that another run has consumed the nonce.
+	ErrNonceUsed = errors.New("nonce was used by another run")
+	// ErrTaken means that the slot was taken before, whoever took it.
+	ErrTaken = errors.New("effect slot was taken before")
+	// ErrNoSlot means that an outcome has no slot to belong to.
+	ErrNoSlot = errors.New("no effect slot was taken for the step")
+	// ErrStale means that a lease is not newer than the stored one.
+	ErrStale = errors.New("lease is not newer than the stored one")
+	// ErrNone means that there is nothing to return.
+	ErrNone = errors.New("nothing is stored")
+	// ErrCorrupt means that what is stored is not what was written.
+	ErrCorrupt = errors.New("stored evidence was changed")
+	// ErrUnavailable means that the store could not answer, or could not put
+	// a write on disk: file read-only, gone or replaced, disk full, another
+	// process holding the lock, store closed, context over while waiting.
+	// Whoever needs the write must not go on without it.
+	ErrUnavailable = errors.New("evidence store is unavailable")
+	// ErrVersion means that the file has a schema that this program does not
+	// know, or is not an evidence store at all.
+	ErrVersion = errors.New("not an evidence store of a known version")
+)
+
+// errReadOnly is why a store from [OpenReadOnly] refuses writes.
+var errReadOnly = errors.New("it was opened for reading only")
+
+// errClosed is why a closed store refuses everything.
+var errClosed = errors.New("it is closed")
+
+// unavailable turns an error of the database, or of a context, into one that
+// wraps both [ErrUnavailable] and err. It returns nil for nil.
+func unavailable(what string, err error) error {
+	if err == nil || errors.Is(err, ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: couldn't %s: %w", ErrUnavailable, what, err)
+}

@@ -1,0 +1,137 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"fmt"
+	"slices"
+
+	"github.com/interlock-run/interlock/evidence"
+)
+
+// Take takes the right to cause the effect of (slot.Run, slot.Step), once and
+// for all processes, and returns the slot. slot.Outcome is ignored.
+//
+// If it was taken before, by whomever, Take returns the slot as it was taken,
+// with its outcome if that is known, and [ErrTaken]. A second call returns that
+// too: whoever is not sure that the first one answered must treat the effect
+// as one that may have happened. A slot is on disk before Take returns nil, so
+// before the effect; a crash between the two leaves a slot without an outcome.
+func (s *Store) Take(ctx context.Context, slot Slot) (Slot, error) {
+	slot.Outcome = nil
+	got := slot
+	err := s.write(ctx, func(t *tx) error {
+		switch found, err := t.slot(slot.Run, slot.Step); {
+		case err != nil:
+			return err
+		case found != nil:
+			got = *found
+			return fmt.Errorf("%w: %s, step %.60q, by %.60q at %s",
+				ErrTaken, slot.Run, slot.Step, found.Worker, found.At)
+		}
+		return t.addSlot(slot)
+	})
+	return got, err
+}
+
+// Finish adds the outcome of (run, step) to its slot. It is added once: the
+// same bytes again are fine, other bytes are [ErrConflict]. Without a slot it
+// returns [ErrNoSlot].
+func (s *Store) Finish(ctx context.Context, run Run, step string, outcome evidence.Envelope) error {
+	c, err := columnsOf(outcome)
+	if err != nil {
+		return err
+	}
+	return s.write(ctx, func(t *tx) error {
+		switch found, err := t.slot(run, step); {
+		case err != nil:
+			return err
+		case found == nil:
+			return fmt.Errorf("%w: %s, step %.60q", ErrNoSlot, run, step)
+		case found.Outcome == nil:
+			return t.addOutcome(run, step, c)
+		case !same(*found.Outcome, outcome):
+			return fmt.Errorf("%w: another outcome of %s, step %.60q", ErrConflict, run, step)
+		}
+		return nil
+	})
+}
+
+// Slots returns the slots of run in the order in which they were taken; none
+// if there are none.
+func (s *Store) Slots(ctx context.Context, run Run) ([]Slot, error) {
+	return s.read.slots(ctx, run, sqlSlots, run.Workflow, run.Run, run.Namespace)
+}
+
+// slot returns the slot of (run, step), or nil.
+func (t *tx) slot(run Run, step string) (*Slot, error) {
+	found, err := t.slots(context.Background(), run, sqlSlot, run.Workflow, run.Run, run.Namespace, step)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return &found[0], nil
+}
+
+func (t *tx) addSlot(slot Slot) error {
+	id, err := t.runID(slot.Run)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(context.Background(), sqlAddSlot,
+		id, slot.Step, slot.Decision[:], slot.Key, slot.Worker, int64(slot.At))
+	return unavailable("take a slot", err)
+}
+
+func (t *tx) addOutcome(run Run, step string, c columns) error {
+	id, err := t.runID(run)
+	if err != nil {
+		return err
+	}
+	_, err = t.exec(context.Background(), sqlAddOutcome, id, step, c.payloadType, c.payload, c.signatures)
+	return unavailable("add an outcome", err)
+}
+
+// slots reads rows of sqlSelectSlots, all of run.
+func (p *prepared) slots(ctx context.Context, run Run, query string, args ...any) ([]Slot, error) {
+	var slots []Slot
+	err := p.scan(ctx, func(r *sql.Rows) error {
+		slot, err := scanSlot(r)
+		slot.Run = run
+		slots = append(slots, slot)
+		if err != nil {
+			return fmt.Errorf("%s, step %.60q: %w", run, slot.Step, err)
+		}
+		return nil
+	}, query, args...)
+	if err != nil {
+		return nil, err
+	}
+	return slots, nil
+}
+
+func scanSlot(r *sql.Rows) (Slot, error) {
+	var slot Slot
+	var decision, payload []byte
+	var millis int64
+	var payloadType, signatures sql.NullString
+	err := r.Scan(&slot.Step, &decision, &slot.Key, &slot.Worker, &millis, &payloadType, &payload, &signatures)
+	if err != nil {
+		return slot, unavailable("read", err)
+	}
+	slot.At = evidence.Time(millis)
+	if slot.Decision, err = digestOf(decision); err != nil || !signatures.Valid {
+		return slot, err
+	}
+	outcome, err := columns{payloadType.String, payload, signatures.String}.envelope()
+	slot.Outcome = &outcome
+	return slot, err
+}
+
+// same reports whether a and b are the same bytes, signatures included.
+func same(a, b evidence.Envelope) bool {
+	return a.PayloadType == b.PayloadType && bytes.Equal(a.Payload, b.Payload) &&
+		slices.EqualFunc(a.Signatures, b.Signatures, func(x, y evidence.Signature) bool {
+			return x.KeyID == y.KeyID && bytes.Equal(x.Sig, y.Sig)
+		})
+}

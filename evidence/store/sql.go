@@ -1,0 +1,68 @@
+package store
+
+import "embed"
+
+// migrations is the schema, in numbered steps that are never edited once
+// released.
+//
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Every statement of the package, so that another database needs another
+// copy of this file and of the migrations, and nothing else.
+const (
+	sqlBegin        = `BEGIN IMMEDIATE`
+	sqlCommit       = `COMMIT`
+	sqlRollback     = `ROLLBACK`
+	sqlSavepoint    = `SAVEPOINT op`
+	sqlRelease      = `RELEASE op`
+	sqlRollbackToOp = `ROLLBACK TO op`
+
+	sqlAddRun = `INSERT INTO runs (namespace, workflow, run) VALUES (?, ?, ?)`
+	sqlRunID  = `SELECT id FROM runs WHERE workflow = ? AND run = ? AND namespace = ?`
+
+	sqlHead = `SELECT runs.id, records.seq, records.link
+		FROM runs LEFT JOIN records ON records.run_id = runs.id
+			AND records.seq = (SELECT max(seq) FROM records WHERE run_id = runs.id)
+		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?`
+	sqlAddRecord = `INSERT INTO records (run_id, seq, link, payload_type, payload, signatures)
+		VALUES (?, ?, ?, ?, ?, ?)`
+	// sqlRecords starts one record early: its link is what the next one is
+	// checked against.
+	sqlRecords = `SELECT seq, link, payload_type, payload, signatures
+		FROM records JOIN runs ON runs.id = records.run_id
+		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ? AND seq >= ? - 1
+		ORDER BY seq`
+	sqlLastTwo = `SELECT seq, link, payload_type, payload, signatures
+		FROM records JOIN runs ON runs.id = records.run_id
+		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?
+		ORDER BY seq DESC LIMIT 2`
+
+	sqlNonce    = `SELECT run_id FROM nonces WHERE principal = ? AND value = ?`
+	sqlAddNonce = `INSERT INTO nonces (principal, value, run_id, expires) VALUES (?, ?, ?, ?)`
+
+	sqlSelectSlots = `SELECT slots.step, decision, key, worker, at, payload_type, payload, signatures
+		FROM slots JOIN runs ON runs.id = slots.run_id
+		LEFT JOIN outcomes ON outcomes.run_id = slots.run_id AND outcomes.step = slots.step
+		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?`
+	sqlSlot       = sqlSelectSlots + ` AND slots.step = ?`
+	sqlSlots      = sqlSelectSlots + ` ORDER BY slots.rowid`
+	sqlAddSlot    = `INSERT INTO slots (run_id, step, decision, key, worker, at) VALUES (?, ?, ?, ?, ?, ?)`
+	sqlAddOutcome = `INSERT INTO outcomes (run_id, step, payload_type, payload, signatures)
+		VALUES (?, ?, ?, ?, ?)`
+
+	sqlLease = `SELECT number, until, payload_type, payload, signatures
+		FROM leases JOIN runs ON runs.id = leases.run_id
+		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?`
+	sqlAddLease = `INSERT INTO leases (run_id, number, until, payload_type, payload, signatures)
+		VALUES (?, ?, ?, ?, ?, ?)`
+	sqlMoveLease = `UPDATE leases SET number = ?2, until = ?3, payload_type = ?4, payload = ?5, signatures = ?6
+		WHERE run_id = ?1`
+
+	sqlRuns  = `SELECT namespace, workflow, run FROM runs WHERE workflow = ? ORDER BY id DESC`
+	sqlList  = `SELECT namespace, workflow, run FROM runs ORDER BY id DESC LIMIT ?`
+	sqlPulse = `UPDATE pulse SET beats = beats + 1 WHERE id = 1`
+
+	sqlTables  = `SELECT count(*), coalesce(sum(name = 'goose_db_version'), 0) FROM sqlite_schema WHERE type = 'table'`
+	sqlVersion = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`
+)

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+)
+
+// A Store is an open evidence store. Its methods are safe for concurrent use.
+//
+// What a method wrote, every later call sees, in every process. A write waits
+// for its turn and for its commit; if its context ends before its turn it is
+// not made, and once it is being made it is not interrupted.
+type Store struct {
+	writer *writer   // nil: opened for reading only
+	read   *prepared // over readDB
+
+	writeDB *sql.DB // nil as writer is
+	readDB  *sql.DB
+
+	// anchor is a connection that nobody uses. SQLite deletes its side files
+	// with the last connection; on a disk that refuses writes it could not
+	// make them again, and then not even read.
+	anchor *sql.Conn // nil as writer is
+}
+
+// write runs do in a transaction and returns after its commit.
+func (s *Store) write(ctx context.Context, do func(*tx) error) error {
+	if s.writer == nil {
+		return unavailable("write", errReadOnly)
+	}
+	return s.writer.write(ctx, do)
+}
+
+// Runs returns the runs of a workflow in all namespaces, the newest first;
+// none if there are none. A run is known from the first write that names it,
+// so one with a slot or a lease and no records is listed too.
+func (s *Store) Runs(ctx context.Context, workflow string) ([]Run, error) {
+	return s.runs(ctx, sqlRuns, workflow)
+}
+
+// List returns the newest runs of all workflows, the newest first, at most
+// limit of them; none for a limit below one.
+func (s *Store) List(ctx context.Context, limit int) ([]Run, error) {
+	return s.runs(ctx, sqlList, max(limit, 0))
+}
+
+func (s *Store) runs(ctx context.Context, query string, arg any) ([]Run, error) {
+	var runs []Run
+	err := s.read.scan(ctx, func(r *sql.Rows) error {
+		var run Run
+		err := r.Scan(&run.Namespace, &run.Workflow, &run.Run)
+		runs = append(runs, run)
+		return unavailable("read", err)
+	}, query, arg)
+	if err != nil {
+		return nil, err
+	}
+	return runs, nil
+}
+
+// Ping proves that a write would reach the disk, by making one.
+func (s *Store) Ping(ctx context.Context) error {
+	return s.write(ctx, func(t *tx) error {
+		_, err := t.exec(context.Background(), sqlPulse)
+		return unavailable("write a pulse", err)
+	})
+}
+
+// Close finishes the writes that are waiting and closes the files. Whoever
+// calls the store afterwards gets [ErrUnavailable]. A second Close does
+// nothing.
+func (s *Store) Close() error {
+	var err error
+	if s.writer != nil {
+		s.writer.close()
+		if err = s.anchor.Close(); errors.Is(err, sql.ErrConnDone) {
+			err = nil // closed before
+		}
+		err = errors.Join(err, s.writeDB.Close())
+	}
+	return unavailable("close", errors.Join(err, s.readDB.Close()))
+}

@@ -1,0 +1,40 @@
+package store
+
+import "github.com/interlock-run/interlock/evidence"
+
+// A Run identifies one run of one workflow.
+type Run struct {
+	Namespace string
+	Workflow  string
+	Run       string
+}
+
+// String returns r for people and error texts. It identifies nothing.
+func (r Run) String() string { return r.Namespace + "/" + r.Workflow + "/" + r.Run }
+
+// A Record is one link of a stored chain.
+type Record struct {
+	Seq      uint64 // how many records come before it
+	Link     evidence.Digest
+	Envelope evidence.Envelope
+}
+
+// A Nonce is a principal's promise to ask once. Principal and Value together
+// are never used twice, in any namespace.
+type Nonce struct {
+	Principal string
+	Value     string
+	Expires   evidence.Time // kept for people; the store has no clock
+}
+
+// A Slot is the right to cause one effect. It is taken once for (run, step)
+// and never given back.
+type Slot struct {
+	Run      Run
+	Step     string
+	Decision evidence.Digest // record digest of the decision that allowed it
+	Key      string          // idempotency key of every attempt
+	Worker   string          // name of the worker that took it
+	At       evidence.Time
+	Outcome  *evidence.Envelope // nil: not known, or not known yet
+}

@@ -1,0 +1,203 @@
+package policy
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/stretchr/testify/require"
+
+	"github.com/interlock-run/interlock/evidence"
+)
+
+// TestSituationsDeny checks that only two situations allow, and that a new
+// one, or none, denies.
+func TestSituationsDeny(t *testing.T) {
+	for s := situation(-1); s < 20; s++ {
+		want := evidence.Deny
+		if s == ruleAllowed || s == noObjection {
+			want = evidence.Allow
+		}
+		require.Equal(t, want, s.effect(), s)
+		require.Equal(t, want.Allows(), s.cause() == "policy.allow", s)
+		require.NotEmpty(t, reason(s, nil, ""))
+	}
+	require.Equal(t, evidence.Deny, situation(0).effect())
+}
+
+// TestJudgeUnknownEffect checks that a result that says neither allow nor
+// deny denies.
+func TestJudgeUnknownEffect(t *testing.T) {
+	for _, phase := range []evidence.Phase{evidence.PhaseAdmit, evidence.PhaseIntegrity, ""} {
+		for _, effect := range []evidence.Effect{"", "permit", "ALLOW"} {
+			results := []evidence.RuleResult{{ID: "a", Effect: evidence.Allow}, {ID: "b", Effect: effect}}
+			require.Equal(t, ruleDenied, judge(phase, results))
+		}
+	}
+	require.Equal(t, "denied by rule b", reason(ruleDenied, []evidence.RuleResult{{ID: "a", Effect: "allow"}, {ID: "b"}}, ""))
+}
+
+// fakeProgram answers with what it is given.
+type fakeProgram struct {
+	value ref.Val
+	err   error
+}
+
+func (p fakeProgram) Eval(any) (ref.Val, *cel.EvalDetails, error) { return p.value, nil, p.err }
+
+func (p fakeProgram) ContextEval(context.Context, any) (ref.Val, *cel.EvalDetails, error) {
+	return p.Eval(nil)
+}
+
+func (p fakeProgram) ConcurrentEval(context.Context, any) <-chan cel.EvalResult { return nil }
+
+// TestStrangePrograms checks what happens if CEL answers with what it should
+// not: the rule fails, with a text that is the same everywhere.
+func TestStrangePrograms(t *testing.T) {
+	tests := []struct {
+		program fakeProgram
+		want    string
+	}{
+		{fakeProgram{value: types.String("true")}, "the rule is neither true nor false"},
+		{fakeProgram{value: types.IntOne}, "the rule is neither true nor false"},
+		{fakeProgram{}, "the rule is neither true nor false"},
+		{fakeProgram{err: errors.New("internal error: runtime error at 0xdeadbeef")}, "internal error"},
+		{fakeProgram{err: errors.New("value 0xc000123456 is odd")}, "value 0x… is odd"},
+		{fakeProgram{err: errors.New("")}, "unknown error"},
+		{fakeProgram{err: errors.New("a\n\tb\xff")}, "a b?"},
+		{fakeProgram{value: types.True, err: errors.New("both")}, "both"},
+		{fakeProgram{err: errors.New(strings.Repeat("é", 101))}, strings.Repeat("é", 98) + "…"},
+	}
+	f := evidence.Facts{Phase: evidence.PhaseAdmit, Request: &evidence.Request{}}
+	for _, tt := range tests {
+		r := &rule{info: RuleInfo{ID: "a", Effect: evidence.Allow}, program: tt.program}
+		results := evaluate([]*rule{r}, newInput(&f))
+		require.Len(t, results, 1)
+		require.Equal(t, evidence.RuleResult{ID: "a", Effect: evidence.Deny, Error: tt.want}, results[0])
+		require.Equal(t, ruleFailed, judge(f.Phase, results))
+	}
+}
+
+// TestInput checks what an activation answers beyond what rules can ask.
+func TestInput(t *testing.T) {
+	in := newInput(&evidence.Facts{Request: &evidence.Request{}})
+	require.Nil(t, in.Parent())
+	require.NoError(t, in.decodeArgs())
+	for _, name := range []string{"", "x", varStep, varArgs} {
+		_, found := in.ResolveName(name)
+		require.False(t, found, name)
+	}
+}
+
+// TestObject checks the parts of an object that typed rules do not use.
+func TestObject(t *testing.T) {
+	step := &object{stepType, &evidence.Step{ID: "a"}}
+	wrong := &object{stepType, &evidence.Probe{}}
+	_, err := step.ConvertToNative(reflect.TypeFor[string]())
+	require.Error(t, err)
+	require.True(t, types.IsError(step.ConvertToType(types.StringType)))
+	require.Equal(t, ref.Val(stepType.typ), step.ConvertToType(types.TypeType))
+	require.True(t, types.IsError(step.IsSet(types.IntOne)))
+	require.True(t, types.IsError(step.IsSet(types.String("x"))))
+	require.True(t, types.IsError(step.Get(types.IntOne)))
+	require.Equal(t, types.True, step.IsSet(types.String("id")))
+	require.Equal(t, types.False, wrong.IsSet(types.String("id")))
+	require.True(t, types.IsError(wrong.Get(types.String("id"))))
+	require.True(t, types.IsError(wrong.Equal(wrong)))
+	require.Equal(t, types.False, step.Equal(types.IntOne))
+}
+
+// TestProvider checks that the provider adds to CEL's types and takes none
+// away, and that rules cannot make objects.
+func TestProvider(t *testing.T) {
+	p, err := newProvider()
+	require.NoError(t, err)
+	names, ok := p.FindStructFieldNames("interlock.Probe")
+	require.True(t, ok)
+	require.Equal(t, []string{"name", "status", "want", "got"}, names)
+	for _, name := range []string{"google.protobuf.Duration", "interlock.None"} {
+		_, want := p.Registry.FindStructType(name)
+		_, got := p.FindStructType(name)
+		require.Equal(t, want, got)
+		_, got = p.FindStructFieldNames(name)
+		require.Equal(t, want, got)
+		_, got = p.FindStructFieldType(name, "seconds")
+		require.Equal(t, want, got)
+		require.Equal(t, !want, types.IsError(p.NewValue(name, nil)))
+	}
+	require.True(t, types.IsError(p.NewValue("interlock.Step", nil)))
+	for _, value := range []any{&evidence.Step{}, &plan{}, &request{}, &past{}, &evidence.Probe{}} {
+		require.IsType(t, &object{}, adapt.NativeToValue(value))
+	}
+	require.Equal(t, types.IntOne, adapt.NativeToValue(int64(1)))
+}
+
+// TestFromJSON checks values that reach no rule.
+func TestFromJSON(t *testing.T) {
+	for _, text := range []string{"", "{", `{"a":1,"a":2}`, `{} {}`, "\xff"} {
+		_, err := fromJSON([]byte(text))
+		require.ErrorIs(t, err, evidence.ErrJSON, text)
+	}
+	for _, text := range []string{"[1.0000000000000001]", `{"a":-1e400}`, "99999999999999999999"} {
+		_, err := fromJSON([]byte(text))
+		require.ErrorIs(t, err, errNumber, text)
+	}
+	for text, want := range map[string]ref.Val{
+		"-9223372036854775808": types.Int(-1 << 63), "18446744073709551615": types.Uint(1<<64 - 1), "0.0": types.Double(0),
+		"1e3": types.Double(1000), "-0.10": types.Double(-0.1), "null": types.NullValue, "false": types.False, `"x"`: types.String("x"),
+	} {
+		got, err := fromJSON([]byte(text))
+		require.NoError(t, err, text)
+		require.Equal(t, want, got, text)
+	}
+}
+
+// TestCostIsBounded checks that the static bounds of untracked rules hold:
+// what a rule really costs on the largest facts is within its bound.
+func TestCostIsBounded(t *testing.T) {
+	conditions := []string{
+		`request.id == request.purpose`, `request.context.exists(k, request.context[k].contains("x"))`,
+		`request.steps.all(s, s.needs.all(n, n != "x"))`, `lineage.exists(p, p.args.a == p.result)`,
+		`args.a.matches("^x+y$")`, `args.l.all(x, x == "x")`, `args.a.split("x").size() > 3`, `string(args.a).lowerAscii().contains("y")`,
+		`lineage.map(p, p.step).size() == 0 || lineage.filter(p, p.action == "y").size() > 0`,
+	}
+	f := largest()
+	for _, condition := range conditions {
+		envs, err := environments()
+		require.NoError(t, err)
+		env := envs[evidence.PhaseStep]
+		ast, issues := env.Compile(condition)
+		require.NoError(t, issues.Err(), condition)
+		cost, err := estimate(env, ast)
+		require.NoError(t, err)
+		program, err := env.Program(ast, cel.EvalOptions(cel.OptTrackCost))
+		require.NoError(t, err)
+		in := newInput(&f)
+		require.NoError(t, in.decodeArgs())
+		_, details, err := program.Eval(in)
+		require.NoError(t, err, condition)
+		require.LessOrEqual(t, *details.ActualCost(), cost.Max, condition)
+	}
+}
+
+// largest returns facts at their bounds.
+func largest() evidence.Facts {
+	text := strings.Repeat("x", MaxText)
+	value := `"` + strings.Repeat("x", MaxArgs/4) + `"`
+	args := `{"a":` + value + `,"l":[` + strings.TrimSuffix(strings.Repeat(`"x",`, MaxArgs/16), ",") + `]}`
+	step := evidence.Step{ID: text, Action: text, Needs: make([]string, MaxSteps), Args: []byte(args)}
+	request := &evidence.Request{ID: text, Purpose: text, Context: map[string]string{text: text}}
+	for range MaxSteps {
+		request.Steps = append(request.Steps, step)
+	}
+	f := evidence.Facts{Phase: evidence.PhaseStep, Request: request, Step: &step}
+	for range MaxSteps {
+		f.Lineage = append(f.Lineage, evidence.Past{Step: text, Action: text, Args: []byte(`{"a":` + value + `}`), Result: []byte(value[:8] + `y"`)})
+	}
+	return f
+}

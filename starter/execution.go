@@ -1,0 +1,129 @@
+package starter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+// patience is how long one call waits for the end of an execution. The
+// server's word of it is lost now and then, and then comes 20 s late; asking
+// again gets it at once.
+const patience = 5 * time.Second
+
+// An Execution is one run of a governed execution. It is safe for concurrent
+// use.
+type Execution struct {
+	client  client.Client
+	trust   *evidence.Trust
+	run     client.WorkflowRun
+	request evidence.Digest
+}
+
+// ID returns the id of the execution, which is that of its request and its
+// Temporal workflow.
+func (x *Execution) ID() string { return x.run.GetID() }
+
+// Run returns the id of the Temporal run.
+func (x *Execution) Run() string { return x.run.GetRunID() }
+
+// Request returns the digest of the signed request.
+func (x *Execution) Request() evidence.Digest { return x.request }
+
+// Cancel asks the execution to stop. It does not wait until it has: the steps
+// that run are cancelled, and [Execution.Wait] returns the verdict.
+func (x *Execution) Cancel(ctx context.Context) error {
+	if err := x.client.CancelWorkflow(ctx, x.ID(), x.Run()); err != nil {
+		return fmt.Errorf("couldn't cancel execution %s: %w", x.ID(), err)
+	}
+	return nil
+}
+
+// Wait waits for the verdict, for as long as ctx lasts. It returns:
+//
+//   - a receipt and no error if the execution completed;
+//   - a receipt and a [VerdictError] for every other verdict;
+//   - [ErrNoReceipt] if it ended without one, and [ErrForgedReceipt] if it
+//     ended with one that is not to be believed;
+//   - any other error if the end could not be waited for; the execution may
+//     still be running.
+//
+// A receipt is returned only after its seal was opened under the trust root,
+// names this request, workflow and run, and agrees with the rest of the
+// receipt and with the way in which the workflow ended. What came before the
+// seal is not checked: that takes the proof.
+func (x *Execution) Wait(ctx context.Context) (*contract.Receipt, error) {
+	receipt, told, err := x.end(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := x.believe(receipt); err != nil {
+		return nil, err
+	}
+	switch {
+	case receipt.Verdict != told:
+		return nil, fmt.Errorf("%w: execution %s ended as %s, its seal says %s", ErrForgedReceipt, x.ID(), told, receipt.Verdict)
+	case receipt.Verdict == evidence.Completed:
+		return receipt, nil
+	}
+	return receipt, &VerdictError{Receipt: receipt}
+}
+
+// end returns what the workflow ended with, and the verdict that this way of
+// ending stands for. Neither is believed yet.
+func (x *Execution) end(ctx context.Context) (*contract.Receipt, evidence.Verdict, error) {
+	var receipt contract.Receipt
+	err := x.get(ctx, &receipt)
+	told := evidence.Completed
+	if err != nil {
+		told, err = x.told(ctx, err, &receipt)
+	}
+	if err == nil && len(receipt.Seal.Payload) == 0 {
+		err = fmt.Errorf("%w: execution %s ended as %s, without a seal", ErrNoReceipt, x.ID(), told)
+	}
+	return &receipt, told, err
+}
+
+// get waits for the result of this very run. A run that goes on as another
+// one has no verdict of its own.
+func (x *Execution) get(ctx context.Context, receipt *contract.Receipt) error {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, patience)
+		err := x.run.GetWithOptions(attempt, receipt, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
+		again := err != nil && attempt.Err() != nil && ctx.Err() == nil && !ended(err)
+		cancel()
+		if !again {
+			return err
+		}
+	}
+}
+
+// ended reports whether err is about the execution, and not about asking.
+func ended(err error) bool {
+	var failure *temporal.WorkflowExecutionError
+	return errors.As(err, &failure)
+}
+
+// told reads the receipt out of the error that a workflow ended with.
+func (x *Execution) told(ctx context.Context, err error, receipt *contract.Receipt) (evidence.Verdict, error) {
+	var app *temporal.ApplicationError
+	var cancelled *temporal.CanceledError
+	switch {
+	case ctx.Err() != nil:
+		return "", fmt.Errorf("stopped waiting for execution %s: %w", x.ID(), context.Cause(ctx))
+	case isService(err):
+		return "", fmt.Errorf("couldn't wait for execution %s: %w", x.ID(), err)
+	case errors.As(err, &app) && verdictOf(app.Type()) != "" && app.HasDetails() && app.Details(receipt) == nil:
+		return verdictOf(app.Type()), nil
+	case errors.As(err, &cancelled) && cancelled.HasDetails() && cancelled.Details(receipt) == nil:
+		return evidence.Cancelled, nil
+	}
+	return "", fmt.Errorf("%w: execution %s: %w", ErrNoReceipt, x.ID(), err)
+}

@@ -1,0 +1,99 @@
+package starter
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
+
+	"github.com/interlock-run/interlock/evidence"
+)
+
+// The errors of this package, besides those for verdicts.
+var (
+	// ErrConfig means that a [Config] lacks something.
+	ErrConfig = errors.New("incomplete configuration")
+	// ErrNoPrincipal means that a request was to be signed by a starter that
+	// has no principal's key.
+	ErrNoPrincipal = errors.New("no principal's key to sign with")
+	// ErrOtherRequest means that the id belongs to an execution of another
+	// request, which is left alone.
+	ErrOtherRequest = errors.New("the id belongs to another request")
+	// ErrForgedReceipt means that an execution ended with a receipt that its
+	// recorder did not seal for this request and this run, or that contradicts
+	// its seal. Nothing is known about what happened: treat it as refused, and
+	// look.
+	ErrForgedReceipt = errors.New("receipt is not to be believed")
+	// ErrNoReceipt means that an execution ended without a receipt: it was
+	// terminated, timed out, or could not be sealed. Treat it as refused, and
+	// look.
+	ErrNoReceipt = errors.New("execution ended without a receipt")
+	// ErrNotFound means that there is no governed execution with this id.
+	ErrNotFound = errors.New("no such execution")
+	// ErrNotSealed means that an execution has no proof yet.
+	ErrNotSealed = errors.New("execution is not sealed yet")
+	// ErrUnanswered means that no control plane worker answered a query. One
+	// must be running, even when the execution has ended.
+	ErrUnanswered = errors.New("no control plane worker answered")
+)
+
+// Config holds what [New] needs.
+type Config struct {
+	// Client is a client of the Temporal namespace of the control plane. The
+	// caller closes it. Required.
+	Client client.Client
+	// Trust is the trust root: what receipts are believed by. Required.
+	Trust *evidence.Trust
+	// Queue is the task queue of the control plane. Required.
+	Queue string
+	// Principal signs requests; its key must be a principal's in Trust.
+	// Without it only requests that were signed elsewhere can be submitted.
+	Principal *evidence.Signer
+	// Converter is the data converter of Client, if that has one of its own.
+	Converter converter.DataConverter
+	// Now is the clock; time.Now by default.
+	Now func() time.Time
+}
+
+// A Starter starts governed executions. It is safe for concurrent use.
+type Starter struct {
+	*Reader
+	c    Config
+	name string // of the principal; empty without a key
+}
+
+// New returns a starter that uses c, or [ErrConfig] with everything that is
+// missing. It fails with [evidence.ErrUntrusted] if the principal's key is not
+// one in the trust root now.
+func New(c Config) (*Starter, error) {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	err := errors.Join(
+		missing(c.Client == nil, "a Temporal client"),
+		missing(c.Trust == nil, "a trust root"),
+		missing(c.Queue == "", "the task queue of the control plane"),
+	)
+	if err != nil {
+		return nil, err
+	}
+	s := &Starter{Reader: newReader(c.Client, c.Converter), c: c}
+	if c.Principal == nil {
+		return s, nil
+	}
+	key, err := c.Trust.Key(c.Principal.KeyID(), evidence.RolePrincipal, evidence.TimeOf(c.Now()))
+	if err != nil {
+		return nil, fmt.Errorf("the principal's key: %w", err)
+	}
+	s.name = key.Name
+	return s, nil
+}
+
+func missing(is bool, what string) error {
+	if is {
+		return fmt.Errorf("%w: %s is missing", ErrConfig, what)
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+// Package config reads interlock.yaml, the one configuration file that the
+// daemon and the command line share. The type [File] is its manual.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/goccy/go-yaml"
+
+	"github.com/interlock-run/interlock/evidence"
+)
+
+// Name is the usual name of the file.
+const Name = "interlock.yaml"
+
+// ErrConfig means that a configuration cannot be used.
+var ErrConfig = errors.New("unusable configuration")
+
+// A File is interlock.yaml. Paths are relative to the folder it is in.
+// Unknown fields are errors.
+type File struct {
+	// Temporal says which Temporal service to use.
+	Temporal Temporal `yaml:"temporal"`
+	// Queues are the task queues.
+	Queues Queues `yaml:"queues"`
+	// Trust is the path of the trust root. Required.
+	Trust string `yaml:"trust"`
+	// Policy is the path of the policy bundle. Required by the control plane.
+	Policy string `yaml:"policy"`
+	// Catalogue is the path of the catalogue of actions. Required by workers.
+	Catalogue string `yaml:"catalogue"`
+	// Store is the path of the evidence store, an SQLite file that is created
+	// when it is missing. Required by workers.
+	Store string `yaml:"store"`
+	// Secrets is the folder with the secrets that the catalogue names, one
+	// file each, mode 0600. Needed only if the catalogue names any.
+	Secrets string `yaml:"secrets"`
+	// Keys are the paths of the private keys, mode 0600. A process needs those
+	// of its roles only, and should have no others.
+	Keys Keys `yaml:"keys"`
+	// Worker is the name of the worker's key in the trust root. Required for
+	// the role steps.
+	Worker string `yaml:"worker"`
+	// Lease is how long authority lasts without a new signal: 500ms to 1h,
+	// 10s by default. A frozen or cut off step stops within it.
+	Lease Duration `yaml:"lease"`
+	// Interval is the time between two integrity measurements: 20ms to a
+	// third of the lease, 1s by default.
+	Interval Duration `yaml:"interval"`
+	// Window is the time between two signals in the chain, 1m by default.
+	Window Duration `yaml:"window"`
+	// SearchAttributes says that the Temporal namespace has the search
+	// attributes InterlockVerdict, InterlockPrincipal, InterlockPolicy and
+	// InterlockHaltCause, all of type Keyword. False by default: setting
+	// attributes that a server does not know would block executions.
+	SearchAttributes bool `yaml:"search_attributes"`
+
+	dir string
+}
+
+// Temporal says which Temporal service to use.
+type Temporal struct {
+	// Address is host:port of the frontend, 127.0.0.1:7233 by default.
+	Address string `yaml:"address"`
+	// Namespace is "default" by default.
+	Namespace string `yaml:"namespace"`
+}
+
+// Queues are the task queues.
+type Queues struct {
+	// Control is the queue of the control plane, "interlock" by default.
+	Control string `yaml:"control"`
+	// Steps is the queue of the step workers, "interlock-steps" by default.
+	Steps string `yaml:"steps"`
+}
+
+// Keys are the paths of private keys.
+type Keys struct {
+	Authority string `yaml:"authority"`
+	Recorder  string `yaml:"recorder"`
+	Worker    string `yaml:"worker"`
+	Principal string `yaml:"principal"` // for the command line
+}
+
+// A Duration is written like 500ms, 10s, 1m.
+type Duration time.Duration
+
+// UnmarshalYAML reads what [time.ParseDuration] reads.
+func (d *Duration) UnmarshalYAML(b []byte) error {
+	var s string
+	if err := yaml.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("%w: want a duration such as 10s", ErrConfig)
+	}
+	parsed, err := time.ParseDuration(s)
+	if err != nil {
+		return fmt.Errorf("%w: %q is not a duration such as 10s", ErrConfig, s)
+	}
+	*d = Duration(parsed)
+	return nil
+}
+
+// Load reads the file at path; if path is a folder, the interlock.yaml in it.
+func Load(path string) (*File, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		path = filepath.Join(path, Name)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: couldn't read it: %w (make one with: interlock init DIR)", ErrConfig, err)
+	}
+	f := &File{dir: filepath.Dir(path)}
+	if err := yaml.UnmarshalWithOptions(data, f, yaml.Strict()); err != nil {
+		return nil, fmt.Errorf("%w: %s: %s", ErrConfig, path, yaml.FormatError(err, false, true))
+	}
+	f.defaults()
+	if f.Trust == "" {
+		return nil, fmt.Errorf("%w: %s: trust is missing: want the path of the trust root", ErrConfig, path)
+	}
+	return f, nil
+}
+
+func (f *File) defaults() {
+	set(&f.Temporal.Address, "127.0.0.1:7233")
+	set(&f.Temporal.Namespace, "default")
+	set(&f.Queues.Control, "interlock")
+	set(&f.Queues.Steps, "interlock-steps")
+	set(&f.Lease, Duration(10*time.Second))
+	set(&f.Interval, Duration(time.Second))
+	set(&f.Window, Duration(time.Minute))
+}
+
+func set[T comparable](field *T, to T) {
+	var zero T
+	if *field == zero {
+		*field = to
+	}
+}
+
+// Path returns a path of the file as one that can be opened, or "" for "".
+func (f *File) Path(p string) string {
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(f.dir, p)
+}
+
+// Dir returns the folder that the file is in.
+func (f *File) Dir() string { return f.dir }
+
+// Terms returns the times that executions are governed by.
+func (f *File) Terms() evidence.Terms {
+	ms := func(d Duration) int64 { return time.Duration(d).Milliseconds() }
+	return evidence.Terms{LeaseMS: ms(f.Lease), IntervalMS: ms(f.Interval), WindowMS: ms(f.Window)}
+}
+
+// ReadTrust reads the trust root.
+func (f *File) ReadTrust() (*evidence.Trust, error) {
+	data, err := os.ReadFile(f.Path(f.Trust))
+	if err != nil {
+		return nil, fmt.Errorf("%w: couldn't read the trust root: %w", ErrConfig, err)
+	}
+	t, err := evidence.ParseTrust(data)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.Path(f.Trust), err)
+	}
+	return t, nil
+}

@@ -1,0 +1,17 @@
+// Package worker is where the parts meet: keys, policy, catalogue, store,
+// executors and Temporal. It is a library, so that a team can run its own step
+// workers with its own executors:
+//
+//	w, err := worker.New(ctx, worker.Config{
+//		Client: temporal, Trust: trust, Catalogue: "actions.yaml", Store: "evidence.db",
+//		Steps: &worker.Steps{Key: key, Name: "worker-1", Funcs: map[string]executor.Executor{
+//			"refund": executor.Func(refund),
+//		}},
+//		Log: log,
+//	})
+//	err = w.Run(ctx)
+//
+// A process has the role of control plane, of step worker, or both. It refuses
+// to start with a hole in its configuration: there is no default for a policy,
+// a trust root or a key.
+package worker

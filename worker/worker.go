@@ -1,0 +1,167 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"go.temporal.io/sdk/client"
+	sdk "go.temporal.io/sdk/worker"
+	"go.uber.org/zap"
+
+	"github.com/interlock-run/interlock/activities"
+	"github.com/interlock-run/interlock/activities/executor"
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/policy/catalogue"
+)
+
+// ErrConfig means that a worker lacks something without which it must not
+// start.
+var ErrConfig = errors.New("the worker cannot start like this")
+
+// Config holds what [New] needs. Control, Steps, or both must be set.
+type Config struct {
+	Client    client.Client   // stays the caller's; must use the namespace that executions run in
+	Trust     *evidence.Trust // required
+	Catalogue string          // path of the catalogue; required
+	Store     string          // path of the evidence store; required
+	Queues    Queues          // see there for the defaults
+	Control   *Control        // the role of control plane
+	Steps     *Steps          // the role of step worker
+	Log       *zap.Logger     // required
+}
+
+// Queues are the task queues.
+type Queues struct {
+	Control string // "interlock" by default
+	Steps   string // "interlock-steps" by default
+}
+
+// Control is what the control plane needs besides. Every field is required
+// but SearchAttributes.
+type Control struct {
+	Authority *evidence.Signer
+	Recorder  *evidence.Signer
+	Policy    string // path of the policy bundle
+	Terms     evidence.Terms
+	// SearchAttributes says that the namespace has the search attributes of
+	// package contract.
+	SearchAttributes bool
+	// Probes are asked besides the built-in ones. Optional.
+	Probes []activities.Probe
+}
+
+// Steps is what a step worker needs besides.
+type Steps struct {
+	Key     *evidence.Signer             // required
+	Name    string                       // of the key in the trust root; required
+	Secrets executor.Secrets             // required if the catalogue names secrets
+	Funcs   map[string]executor.Executor // the Go functions that the catalogue names
+}
+
+// A Worker polls Temporal for the work of its roles.
+type Worker struct {
+	store   *store.Store
+	workers []sdk.Worker
+	log     *zap.Logger
+}
+
+// New returns a worker that is ready to run, or [ErrConfig] with everything
+// that is wrong. It opens the evidence store and proves that it can write to
+// it; the caller must call Run or Close.
+func New(ctx context.Context, c Config) (*Worker, error) {
+	set(&c.Queues.Control, "interlock")
+	set(&c.Queues.Steps, "interlock-steps")
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	cat, err := readCatalogue(c.Catalogue)
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(ctx, c.Store)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	w := &Worker{store: st, log: c.Log}
+	if err := w.build(ctx, c, cat); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return w, nil
+}
+
+func (c *Config) check() error {
+	return errors.Join(
+		missing(c.Client == nil, "a Temporal client"),
+		missing(c.Trust == nil, "a trust root"),
+		missing(c.Catalogue == "", "the path of the catalogue"),
+		missing(c.Store == "", "the path of the evidence store"),
+		missing(c.Log == nil, "a logger"),
+		missing(c.Control == nil && c.Steps == nil, "a role: control, steps or both"),
+	)
+}
+
+func (w *Worker) build(ctx context.Context, c Config, cat *catalogue.Catalogue) error {
+	if err := w.store.Ping(ctx); err != nil {
+		return fmt.Errorf("%w: the evidence store takes no writes: %w", ErrConfig, err)
+	}
+	var errs []error
+	if c.Control != nil {
+		errs = append(errs, w.addControl(c, cat))
+	}
+	if c.Steps != nil {
+		errs = append(errs, w.addSteps(c, cat))
+	}
+	return errors.Join(errs...)
+}
+
+// Run works until ctx is done, then stops polling, waits for what runs to
+// stop, and closes the store.
+func (w *Worker) Run(ctx context.Context) error {
+	for i, sw := range w.workers {
+		if err := sw.Start(); err != nil {
+			w.stop(w.workers[:i])
+			return errors.Join(fmt.Errorf("couldn't start polling: %w", err), w.Close())
+		}
+	}
+	w.log.Info("working")
+	<-ctx.Done()
+	w.stop(w.workers)
+	return w.Close()
+}
+
+func (w *Worker) stop(workers []sdk.Worker) {
+	for _, sw := range workers {
+		sw.Stop()
+	}
+}
+
+// Close closes the store of a worker that does not run.
+func (w *Worker) Close() error { return w.store.Close() }
+
+func readCatalogue(path string) (*catalogue.Catalogue, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: couldn't read the catalogue: %w", ErrConfig, err)
+	}
+	cat, err := catalogue.Parse(path, data)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return cat, nil
+}
+
+func missing(is bool, what string) error {
+	if is {
+		return fmt.Errorf("%w: %s is missing", ErrConfig, what)
+	}
+	return nil
+}
+
+func set(field *string, to string) {
+	if *field == "" {
+		*field = to
+	}
+}

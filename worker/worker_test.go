@@ -1,0 +1,49 @@
+package worker_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/interlock-run/interlock/deploy/devserver/devservertest"
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/worker/workertest"
+)
+
+func TestMain(m *testing.M) { devservertest.Main(m) }
+
+func TestEndings(t *testing.T) {
+	f := workertest.New(t)
+	step := workertest.Step
+	tests := []struct {
+		name    string
+		steps   []evidence.Step
+		want    evidence.Verdict
+		cause   string
+		effects int
+	}{
+		{name: "completed", want: evidence.Completed, cause: "completed", effects: 3, steps: []evidence.Step{
+			step("a", "desk.read", `{"id":"1"}`), step("b", "desk.note", `{"text":"x"}`, "a"), step("c", "desk.pay", `{"amount":7}`, "b"),
+		}},
+		{name: "step denied", want: evidence.Denied, cause: "policy.deny", effects: 1, steps: []evidence.Step{
+			step("a", "desk.read", `{}`), step("b", "desk.forbidden", `{}`, "a"), step("c", "desk.pay", `{"amount":7}`, "b"),
+		}},
+		{name: "step failed", want: evidence.Failed, cause: "world.broken", effects: 1, steps: []evidence.Step{
+			step("a", "desk.read", `{}`), step("b", "desk.fail", `{}`, "a"), step("c", "desk.pay", `{"amount":7}`, "b"),
+		}},
+		{name: "unresolved", want: evidence.Unresolved, cause: "world.broken", effects: 1, steps: []evidence.Step{
+			step("a", "desk.read", `{}`), step("b", "desk.lose", `{}`, "a"), step("c", "desk.pay", `{"amount":7}`, "b"),
+		}},
+		{name: "unknown action", want: evidence.Denied, cause: "action.unknown", steps: []evidence.Step{step("a", "desk.fly", `{}`)}},
+		{name: "missing argument", want: evidence.Denied, cause: "action.args", steps: []evidence.Step{step("a", "desk.pay", `{}`)}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			before := len(f.World.Effects())
+			report := f.Verified(f.Begin(tt.steps...))
+			require.Equal(t, tt.want, report.Verdict)
+			require.Equal(t, tt.cause, report.Cause)
+			require.Len(t, f.World.Effects(), before+tt.effects)
+		})
+	}
+}

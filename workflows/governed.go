@@ -1,0 +1,79 @@
+package workflows
+
+import (
+	"fmt"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+// GovernedExecution carries out a signed request under governance. Its
+// workflow id is the request's id.
+//
+// It fails closed. Nothing runs before a grant, and no step before a decision
+// that allows it; the first failed check, denial or failure cancels everything
+// that runs, nothing is scheduled after it, and the seal is made on every way
+// out, cancellation included.
+//
+// It returns a receipt only if the verdict is completed. For every other
+// verdict it returns an application error of the type that
+// [contract.ErrorType] names (a cancelled execution a canceled error), with
+// the receipt as its details, so that a caller who forgets to look still
+// stops. Without a seal the type is [contract.ErrTypeUnsealed].
+func GovernedExecution(ctx workflow.Context, request evidence.Envelope) (*contract.Receipt, error) {
+	x := newExecution(ctx)
+	if err := x.answerQueries(ctx); err != nil {
+		return nil, err
+	}
+	ticket, halt := x.authorize(ctx, request)
+	if ticket != nil {
+		halt = x.runAll(ctx, ticket)
+	}
+	// Cancelling an execution must not cancel its evidence.
+	sealing, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
+	receipt, err := x.seal(sealing, halt)
+	if err != nil {
+		return nil, temporal.NewNonRetryableApplicationError("the execution has no seal: treat it as refused", contract.ErrTypeUnsealed, err)
+	}
+	return x.conclude(ctx, receipt)
+}
+
+// conclude maps the verdict to the way the workflow ends. An unknown verdict
+// is an error like every other that is not completed.
+func (x *execution) conclude(ctx workflow.Context, r *contract.Receipt) (*contract.Receipt, error) {
+	switch r.Verdict {
+	case evidence.Completed:
+		return r, nil
+	case evidence.Cancelled:
+		if ctx.Err() != nil {
+			return nil, temporal.NewCanceledError(r)
+		}
+	}
+	return nil, temporal.NewNonRetryableApplicationError(
+		fmt.Sprintf("execution %s is %s: %s", r.Execution, r.Verdict, r.Cause),
+		contract.ErrorType(r.Verdict), nil, r)
+}
+
+// authorize asks for the grant. It returns a ticket if there is one.
+func (x *execution) authorize(ctx workflow.Context, request evidence.Envelope) (*contract.Ticket, contract.Cause) {
+	var a contract.Admission
+	err := workflow.ExecuteLocalActivity(checking(ctx, "authorize the request"), contract.Authorize, request).Get(ctx, &a)
+	if err != nil {
+		// Without an answer there is no record that could be sealed.
+		return nil, contract.Cause{Check: "authorize.error", Reason: "authorization did not answer"}
+	}
+	x.request = request.Digest()
+	x.appendEntries(a.Entries)
+	if a.Ticket == nil {
+		// A denial for want of a store is in no store: seal it from here.
+		x.unstored = a.Cause.Check == "store.unavailable"
+		x.details(ctx, "denied: "+a.Cause.Reason)
+		return nil, contract.Cause{}
+	}
+	x.admitted(ctx, a.Ticket)
+	return a.Ticket, contract.Cause{}
+}

@@ -1,0 +1,77 @@
+package workflows
+
+import (
+	"strings"
+	"time"
+
+	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
+
+	"github.com/interlock-run/interlock/activities"
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+// grace is what a step gets beyond its own timeout: to wait for a lease while
+// a control plane starts again, and to write its outcome down.
+const grace = 60 * time.Second
+
+// crashes is how many more attempts Temporal may make at a step than the
+// catalogue allows: those that a dying worker lost. The guard does not let a
+// lost attempt act twice.
+const crashes = 5
+
+// checking returns the context for an activity of the control plane. These are
+// local activities: they run in the process of the workflow worker, and they
+// block its workflow task, so they are short and never call out.
+func checking(ctx workflow.Context, summary string) workflow.Context {
+	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout:    10 * time.Second,
+		ScheduleToCloseTimeout: time.Minute,
+		Summary:                summary,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2,
+			MaximumInterval: time.Second, MaximumAttempts: activities.MaxAttempts,
+		},
+	})
+}
+
+// acting returns the context for a step. Only with WaitForCancellation does
+// the workflow hear how a cancelled step really ended.
+func acting(ctx workflow.Context, t *contract.Ticket, p contract.PlannedStep) workflow.Context {
+	timeout := time.Duration(p.TimeoutMS) * time.Millisecond
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		TaskQueue:              t.Queue,
+		ScheduleToCloseTimeout: max(t.Expires.Sub(evidence.TimeOf(workflow.Now(ctx))), time.Second),
+		StartToCloseTimeout:    timeout + grace,
+		HeartbeatTimeout:       time.Duration(p.HeartbeatMS) * time.Millisecond,
+		WaitForCancellation:    true,
+		Summary:                p.ID + ": " + p.Action,
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: time.Duration(p.BackoffMS) * time.Millisecond, BackoffCoefficient: 2,
+			MaximumInterval: time.Minute, MaximumAttempts: p.Attempts + crashes,
+		},
+	})
+}
+
+// watching returns the context for Watch. Its heartbeat timeout is the
+// dead-man's switch: a control plane that died is noticed within a lease, and
+// another one goes on, or nobody renews.
+func watching(ctx workflow.Context, t *contract.Ticket) workflow.Context {
+	lease := time.Duration(t.Terms.LeaseMS) * time.Millisecond
+	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
+		StartToCloseTimeout: time.Duration(t.Terms.WindowMS)*time.Millisecond + grace,
+		HeartbeatTimeout:    max(lease, time.Second),
+		Summary:             "watch, and renew the lease",
+		RetryPolicy: &temporal.RetryPolicy{
+			InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Second,
+		},
+	})
+}
+
+func decideSummary(ids []string) string {
+	if len(ids) == 0 {
+		return "record the signal"
+	}
+	return "decide " + strings.Join(ids, ", ")
+}
