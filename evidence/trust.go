@@ -95,15 +95,12 @@ func (k *Key) check() error {
 // ParseTrust reads a trust root file, or returns [ErrTrust]. White space is
 // free; unknown and duplicate members are not.
 func ParseTrust(data []byte) (*Trust, error) {
-	if err := CheckJSON(data); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrTrust, err)
-	}
-	var tight bytes.Buffer
-	if err := json.Compact(&tight, data); err != nil {
+	tight, err := Compact(data)
+	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTrust, err)
 	}
 	var f trustFile
-	if err := unmarshal(tight.Bytes(), &f); err != nil {
+	if err := reread(tight, &f); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrTrust, err)
 	}
 	if f.Format != TrustFormat {
@@ -114,15 +111,13 @@ func ParseTrust(data []byte) (*Trust, error) {
 
 // Encode returns t as a trust root file.
 func (t *Trust) Encode() ([]byte, error) {
-	tight, err := marshal(trustFile{TrustFormat, t.domain, t.order})
-	if err != nil {
-		return nil, err
-	}
 	var b bytes.Buffer
-	if err := json.Indent(&b, tight, "", "  "); err != nil {
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(trustFile{TrustFormat, t.domain, t.order}); err != nil {
 		return nil, fmt.Errorf("couldn't encode the trust root: %w", err)
 	}
-	b.WriteByte('\n')
 	return b.Bytes(), nil
 }
 

@@ -94,7 +94,9 @@ func TestDecide(t *testing.T) {
 		{name: "too long a probe", rules: []string{"integrity deny false"}, phase: integrity, change: func(f *evidence.Facts) { f.Probes = []evidence.Probe{{Got: long(policy.MaxText)}} }, want: "deny", cause: "policy.error"},
 		{name: "too long arguments", rules: []string{"step allow true"}, phase: step, change: func(f *evidence.Facts) { f.Step.Args = json.RawMessage(long(policy.MaxArgs)) }, want: "deny", cause: "policy.error"},
 		{name: "too long planned arguments", rules: []string{"admit allow true"}, phase: admit, change: func(f *evidence.Facts) { f.Request.Steps[0].Args = json.RawMessage(long(policy.MaxArgs)) }, want: "deny", cause: "policy.error"},
-		{name: "too long a result", rules: []string{"integrity deny false"}, phase: integrity, change: func(f *evidence.Facts) { f.Lineage = []evidence.Past{{Result: json.RawMessage(long(policy.MaxResult))}} }, want: "deny", cause: "policy.error"},
+		{name: "too long a result", rules: []string{"integrity deny false"}, phase: integrity, change: func(f *evidence.Facts) {
+			f.Lineage = []evidence.Past{{Result: json.RawMessage(long(policy.MaxResult))}}
+		}, want: "deny", cause: "policy.error"},
 		{name: "arguments nobody reads", rules: []string{"step allow true"}, phase: step, change: func(f *evidence.Facts) { f.Step.Args = json.RawMessage(`{`) }, want: "allow", cause: "policy.allow", ids: "r0"},
 		{name: "broken arguments", rules: []string{"step allow true || args.amount == 1"}, phase: step, change: func(f *evidence.Facts) { f.Step.Args = json.RawMessage(`{`) }, want: "deny", cause: "policy.error", ids: "r0!"},
 		{name: "no arguments", rules: []string{"step allow true || args.amount == 1"}, phase: step, change: func(f *evidence.Facts) { f.Step.Args = nil }, want: "deny", cause: "policy.error", ids: "r0!"},

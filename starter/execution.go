@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -97,12 +98,22 @@ func (x *Execution) get(ctx context.Context, receipt *contract.Receipt) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, patience)
 		err := x.run.GetWithOptions(attempt, receipt, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
-		again := err != nil && attempt.Err() != nil && ctx.Err() == nil && !ended(err)
+		again := timedOut(err)
+		if again {
+			// The server's deadline may pass a moment before ours.
+			<-attempt.Done()
+		}
 		cancel()
-		if !again {
+		if !again || ctx.Err() != nil {
 			return err
 		}
 	}
+}
+
+// timedOut reports whether err is that of a call that waited in vain.
+func timedOut(err error) bool {
+	var late *serviceerror.DeadlineExceeded
+	return !ended(err) && (errors.Is(err, context.DeadlineExceeded) || errors.As(err, &late))
 }
 
 // ended reports whether err is about the execution, and not about asking.
@@ -116,7 +127,7 @@ func (x *Execution) told(ctx context.Context, err error, receipt *contract.Recei
 	var app *temporal.ApplicationError
 	var cancelled *temporal.CanceledError
 	switch {
-	case ctx.Err() != nil:
+	case ctx.Err() != nil && !ended(err):
 		return "", fmt.Errorf("stopped waiting for execution %s: %w", x.ID(), context.Cause(ctx))
 	case isService(err):
 		return "", fmt.Errorf("couldn't wait for execution %s: %w", x.ID(), err)

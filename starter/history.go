@@ -35,7 +35,11 @@ func (r *Reader) History(ctx context.Context, id, run string) ([]byte, error) {
 // presented returns the signed request that a run was started with.
 func (r *Reader) presented(ctx context.Context, id, run string) (evidence.Envelope, error) {
 	var signed evidence.Envelope
-	event, err := r.client.GetWorkflowHistory(ctx, id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
+	events := r.client.GetWorkflowHistory(ctx, id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	if !events.HasNext() {
+		return signed, fmt.Errorf("%w: %s has no history", ErrNotFound, id)
+	}
+	event, err := events.Next()
 	if err != nil {
 		return signed, failed(id, err)
 	}

@@ -64,8 +64,7 @@ func (d SecretDir) Secret(name string) (string, error) {
 }
 
 func (d SecretDir) read(name string) ([]byte, error) {
-	// The empty name of a directory would be the working directory.
-	if d == "" || name == "" || name != filepath.Base(name) || name[0] == '.' {
+	if name == "" || name != filepath.Base(name) || name[0] == '.' {
 		return nil, errors.New("not the name of a file with a secret")
 	}
 	root, err := os.OpenRoot(string(d))

@@ -48,8 +48,8 @@ func parseTemplate(raw string) (*template, error) {
 
 func (t *template) parseOrigin() error {
 	u, err := url.Parse(t.origin)
-	if err != nil || u.User != nil || u.Host == "" || strings.ContainsAny(t.origin, "{}") {
-		return errors.New("url: want scheme://host/ with no user and no argument before the path")
+	if err != nil || u.Host == "" { // braces cannot be in a host
+		return errors.New("url: want scheme://host/ with no argument before the path")
 	}
 	if t.scheme != "https" && t.scheme != "http" {
 		return fmt.Errorf("url: scheme %.20q, want https or http", t.scheme)

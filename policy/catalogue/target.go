@@ -121,15 +121,18 @@ func escape(p part, text string) string {
 	return url.PathEscape(text)
 }
 
-// checkPath refuses dot segments: a server, or a proxy on the way, would
-// resolve them to another path.
+// checkPath refuses dot segments, also behind an escaped slash: a server, or a
+// proxy on the way, would resolve them to another path.
 func checkPath(address string) error {
 	_, rest, _ := strings.Cut(address, "://")
 	path, _, _ := strings.Cut(rest, "?")
-	for _, segment := range strings.Split(path, "/") {
-		plain, err := url.PathUnescape(segment)
-		if err != nil || plain == "." || plain == ".." {
-			return fmt.Errorf("%w: the path would hold the segment %.20q", ErrArgs, plain)
+	plain, err := url.PathUnescape(path)
+	if err != nil {
+		return fmt.Errorf("%w: the path cannot be read", ErrArgs)
+	}
+	for _, segment := range strings.FieldsFunc(plain, func(r rune) bool { return r == '/' || r == '\\' }) {
+		if segment == "." || segment == ".." {
+			return fmt.Errorf("%w: the path would hold the segment %q", ErrArgs, segment)
 		}
 	}
 	return nil

@@ -114,3 +114,15 @@ func (f *Fixture) Verified(run client.WorkflowRun) *evidence.Report {
 	require.Equal(f.T, report.Verdict == evidence.Completed, err == nil, "only a completed execution ends without an error: %v", err)
 	return report
 }
+
+// Progress asks how far an execution is.
+func (f *Fixture) Progress(run client.WorkflowRun) contract.Progress {
+	f.T.Helper()
+	ctx, cancel := context.WithTimeout(f.T.Context(), patience)
+	defer cancel()
+	value, err := f.Client.QueryWorkflow(ctx, run.GetID(), run.GetRunID(), contract.QueryProgress)
+	require.NoError(f.T, err)
+	var p contract.Progress
+	require.NoError(f.T, value.Get(&p))
+	return p
+}

@@ -25,6 +25,7 @@ func TestRefusals(t *testing.T) {
 		{"refund, no such order", "/orders/W0000000/refund", ok, 404},
 		{"refund of a cent too much", refund, `{"customer":"mia_keller_4821","amount":17791,"reason":"torn"}`, 409},
 		{"refund that overflows", refund, `{"customer":"mia_keller_4821","amount":9223372036854775807,"reason":"torn"}`, 409},
+		{"refund that overflows what was refunded before", "/orders/W5500303/refund", `{"customer":"ines_duarte_3306","amount":9223372036854775807,"reason":"torn"}`, 409},
 		{"refund of what was refunded before", "/orders/W5500303/refund", `{"customer":"ines_duarte_3306","amount":11261,"reason":"torn"}`, 409},
 		{"refund of nothing", refund, `{"customer":"mia_keller_4821","amount":0,"reason":"torn"}`, 400},
 		{"refund of less than nothing", refund, `{"customer":"mia_keller_4821","amount":-100,"reason":"torn"}`, 400},

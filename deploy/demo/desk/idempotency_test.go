@@ -131,6 +131,7 @@ func TestRestart(t *testing.T) {
 		s := openShop(t, path)
 		first = s.post(refundPath, "k1", refundBody)
 		require.Equal(t, 200, first.status)
+		require.FileExists(t, path)
 	})
 	t.Run("after", func(t *testing.T) {
 		s := openShop(t, path)

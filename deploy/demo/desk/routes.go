@@ -15,8 +15,8 @@ import (
 // access log before anything is done about it.
 //
 // It reads the whole body of a request before it acts, so that net/http can
-// tell that a caller went away. Serving it with a read timeout below
-// [Config.PackTime] would look like callers going away; [Desk.Serve] knows.
+// tell that a caller went away. A server for it needs a write timeout above
+// [Config.PackTime], or answers are lost; [Desk.Serve] has one.
 func (d *Desk) Handler() http.Handler {
 	mux := http.NewServeMux()
 	for pattern, e := range d.endpoints() {

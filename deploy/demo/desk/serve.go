@@ -13,6 +13,7 @@ import (
 
 const (
 	headerTime = 5 * time.Second  // to send the headers
+	readTime   = 15 * time.Second // to send headers and body
 	idleTime   = 60 * time.Second // between requests of one connection
 	spareTime  = 30 * time.Second // for all that is not packing
 	maxHeader  = 16 << 10         // bytes
@@ -44,15 +45,15 @@ func (d *Desk) Serve(ctx context.Context, l net.Listener) error {
 }
 
 func (d *Desk) server(base context.Context) *http.Server {
-	// The read timeout goes on while a request is served, and when it is over
-	// net/http takes the caller for gone: it has to outlast a request that waits
-	// for a twin's packing and then packs itself.
+	// The write timeout counts from the end of the headers, and an answer later
+	// than that is lost: it has to outlast a request that waits for a twin's
+	// packing and then packs itself.
 	longest := 2*d.packTime + spareTime
 	return &http.Server{
 		Handler:           d.Handler(),
 		BaseContext:       func(net.Listener) context.Context { return base },
 		ReadHeaderTimeout: headerTime,
-		ReadTimeout:       longest,
+		ReadTimeout:       readTime,
 		WriteTimeout:      longest,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,

@@ -22,7 +22,11 @@ type bench struct{ began, finish chan struct{} }
 func (s *shop) bench() bench {
 	b := bench{began: make(chan struct{}), finish: make(chan struct{})}
 	s.d.pack = func(ctx context.Context, _ string) error {
-		b.began <- struct{}{}
+		select {
+		case b.began <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 		select {
 		case <-b.finish:
 			return nil
@@ -48,7 +52,7 @@ func TestShipTakesTimeAndThenHappensAtOnce(t *testing.T) {
 	s := newShop(t)
 	b := s.bench()
 	got := s.ship(t.Context(), "s1")
-	<-b.began
+	receive(t, b.began)
 	require.Empty(t, s.ledger())
 	require.Equal(t, pending, s.storedOrder("#W5500102").Status)
 	rows := s.access()
@@ -56,7 +60,7 @@ func TestShipTakesTimeAndThenHappensAtOnce(t *testing.T) {
 	require.Equal(t, shipPath, rows[0].Path)
 
 	close(b.finish)
-	answer := <-got
+	answer := receive(t, got)
 	require.Equal(t, 200, answer.status, answer.body)
 	var r receipt
 	answer.decode(t, &r)
@@ -86,9 +90,9 @@ func TestClientGone(t *testing.T) {
 			}
 			ctx, leave := context.WithCancel(t.Context())
 			got := s.ship(ctx, "s1")
-			<-began
+			receive(t, began)
 			leave()
-			require.Equal(t, 0, (<-got).status)
+			require.Equal(t, 0, receive(t, got).status)
 			s.requireLast(shipPath, StatusClientGone)
 			require.Empty(t, s.ledger())
 			require.Equal(t, pending, s.order("W5500102").Status)
@@ -116,7 +120,7 @@ func TestTwinsPackOnce(t *testing.T) {
 		return bench(ctx, id)
 	}
 	first := s.ship(t.Context(), "s1")
-	<-b.began
+	receive(t, b.began)
 	second := s.ship(t.Context(), "s1")
 	s.requireArrivals(2)
 	select {
@@ -125,7 +129,7 @@ func TestTwinsPackOnce(t *testing.T) {
 	case <-time.After(50 * time.Millisecond): // too short only ever means: not noticed
 	}
 	b.finish <- struct{}{}
-	one, two := <-first, <-second
+	one, two := receive(t, first), receive(t, second)
 	require.Equal(t, 200, one.status)
 	require.Equal(t, one.body, two.body)
 	require.True(t, two.replayed)
@@ -139,14 +143,14 @@ func TestTwinTakesOver(t *testing.T) {
 	b := s.bench()
 	ctx, leave := context.WithCancel(t.Context())
 	first := s.ship(ctx, "s1")
-	<-b.began
+	receive(t, b.began)
 	second := s.ship(t.Context(), "s1")
 	s.requireArrivals(2)
 	leave()
-	<-first
-	<-b.began
+	receive(t, first)
+	receive(t, b.began)
 	b.finish <- struct{}{}
-	require.Equal(t, 200, (<-second).status)
+	require.Equal(t, 200, receive(t, second).status)
 	require.Len(t, s.ledger(), 1)
 }
 
@@ -155,15 +159,15 @@ func TestWaitingTwinLeaves(t *testing.T) {
 	s := newShop(t)
 	b := s.bench()
 	first := s.ship(t.Context(), "s1")
-	<-b.began
+	receive(t, b.began)
 	ctx, leave := context.WithCancel(t.Context())
 	second := s.ship(ctx, "s1")
 	s.requireArrivals(2)
 	leave()
-	<-second
+	receive(t, second)
 	s.requireLast(shipPath, StatusClientGone)
 	b.finish <- struct{}{}
-	require.Equal(t, 200, (<-first).status)
+	require.Equal(t, 200, receive(t, first).status)
 }
 
 // TestCancelledWhilePacked: the order's state is checked again at the end.
@@ -171,10 +175,10 @@ func TestCancelledWhilePacked(t *testing.T) {
 	s := newShop(t)
 	b := s.bench()
 	got := s.ship(t.Context(), "s1")
-	<-b.began
+	receive(t, b.began)
 	require.Equal(t, 200, s.post("/orders/W5500102/cancel", "c1", fmt.Sprintf(`{"customer":%q,"reason":"late"}`, mia)).status)
 	b.finish <- struct{}{}
-	require.Equal(t, http.StatusConflict, (<-got).status)
+	require.Equal(t, http.StatusConflict, receive(t, got).status)
 	require.Len(t, s.ledger(), 1)
 	require.Equal(t, cancelled, s.order("W5500102").Status)
 }
@@ -184,9 +188,9 @@ func TestTwoShipmentsOfOneOrder(t *testing.T) {
 	s := newShop(t)
 	b := s.bench()
 	one, two := s.ship(t.Context(), "s1"), s.ship(t.Context(), "s2")
-	<-b.began
-	<-b.began
+	receive(t, b.began)
+	receive(t, b.began)
 	close(b.finish)
-	require.ElementsMatch(t, []int{200, 409}, []int{(<-one).status, (<-two).status})
+	require.ElementsMatch(t, []int{200, 409}, []int{receive(t, one).status, receive(t, two).status})
 	require.Len(t, s.ledger(), 1)
 }

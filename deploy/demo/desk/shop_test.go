@@ -128,6 +128,17 @@ func (s *shop) requireLast(path string, status int) {
 	}, patience, tick)
 }
 
+// receive waits for a value, but not for ever.
+func receive[T any](t *testing.T, c <-chan T) (v T) {
+	t.Helper()
+	select {
+	case v = <-c:
+	case <-time.After(patience):
+		require.FailNow(t, "waited in vain")
+	}
+	return v
+}
+
 // requireArrivals waits until n requests have arrived.
 func (s *shop) requireArrivals(n int) {
 	s.t.Helper()

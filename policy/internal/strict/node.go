@@ -1,6 +1,7 @@
 package strict
 
 import (
+	"errors"
 	"regexp"
 	"strconv"
 
@@ -115,7 +116,7 @@ func (d *Doc) checkPlain(n *Node, tk *token.Token) {
 	if tk.Type != token.StringType {
 		return
 	}
-	if _, err := strconv.ParseFloat(n.Text, 64); err == nil {
+	if _, err := strconv.ParseFloat(n.Text, 64); err == nil || errors.Is(err, strconv.ErrRange) {
 		d.Errorf(n.Pos, "quote %q, or write the number without an exponent", n.Text)
 	}
 }

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"unicode"
+
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+// plain makes a text from outside safe to show: whoever writes a purpose or a
+// cause must not be able to move the cursor, hide a line or add one.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '�'
+	}, text)
+}
+
+// plainLines is [plain] for a text of several lines.
+func plainLines(text string) string {
+	lines := strings.Split(text, "\n")
+	for i := range lines {
+		lines[i] = plain(lines[i])
+	}
+	return strings.Join(lines, "\n")
+}
+
+// encode writes v as one line of JSON.
+func (a *app) encode(w io.Writer, v any) {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		fmt.Fprintf(a.err, "interlock: couldn't write: %v\n", err)
+	}
+}
+
+// A row is a name and its value.
+type row struct{ name, value string }
+
+// rows writes names and values in two columns.
+func (a *app) rows(rows ...row) {
+	for _, r := range rows {
+		fmt.Fprintf(a.out, "%-10s %s\n", r.name, plain(r.value))
+	}
+}
+
+// steps writes where the steps stand, as a table.
+func (a *app) steps(ends []evidence.StepEnd) {
+	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
+	for _, s := range ends {
+		fmt.Fprintf(w, "  %s\t%s\t%s\n", plain(s.ID), plain(s.Action), plain(string(s.State)))
+	}
+	_ = w.Flush()
+}
+
+// A result is the end of an execution, for programs. All of it is from the
+// seal, or was compared with it.
+type result struct {
+	Execution string             `json:"execution"`
+	Run       string             `json:"run"`
+	Request   evidence.Digest    `json:"request"`
+	Verdict   evidence.Verdict   `json:"verdict"`
+	Cause     string             `json:"cause"`
+	Sealed    evidence.Time      `json:"sealed"`
+	Records   uint64             `json:"records"`
+	Head      evidence.Digest    `json:"head"`
+	Steps     []evidence.StepEnd `json:"steps"`
+}
+
+// resultOf reads a receipt that is believed.
+func resultOf(r *contract.Receipt) result {
+	out := result{
+		Execution: r.Execution, Run: r.Run, Request: r.Request, Verdict: r.Verdict, Cause: r.Cause,
+		Records: r.Records, Head: r.Head, Steps: []evidence.StepEnd{},
+	}
+	if rec, err := r.Seal.Decode(); err == nil {
+		if seal, ok := rec.Predicate.(*evidence.Seal); ok {
+			out.Sealed, out.Steps = seal.At, append(out.Steps, seal.Steps...)
+		}
+	}
+	return out
+}
+
+// verdict writes the end of an execution.
+func (a *app) verdict(r *contract.Receipt) {
+	res := resultOf(r)
+	if a.json() {
+		a.encode(a.out, res)
+		return
+	}
+	a.rows(
+		row{"verdict", string(res.Verdict)},
+		row{"cause", res.Cause},
+		row{"sealed", fmt.Sprintf("%v, %d records, head %s", res.Sealed, res.Records, res.Head.Short())},
+	)
+	a.steps(res.Steps)
+	a.rows(row{"proof", "interlock proof " + res.Execution})
+}

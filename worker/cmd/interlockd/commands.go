@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"github.com/interlock-run/interlock/deploy/devserver"
+	"github.com/interlock-run/interlock/worker"
+	"github.com/interlock-run/interlock/worker/config"
+)
+
+// errUsage means that the command line cannot be carried out as it is.
+var errUsage = errors.New("wrong usage")
+
+// codeOf is the one place where an error becomes an exit code.
+func codeOf(err error) int {
+	if errors.Is(err, errUsage) || errors.Is(err, worker.ErrConfig) || errors.Is(err, config.ErrConfig) {
+		return exitUsage
+	}
+	return exitFailed
+}
+
+func rootCommand(stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "interlockd",
+		Short:         "The daemon of Interlock: it decides beforehand, watches while, and seals afterwards",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
+	root.AddCommand(workerCommand(stdout), devCommand(stdout, stderr))
+	return root
+}
+
+func workerCommand(stdout io.Writer) *cobra.Command {
+	var path, roles string
+	cmd := &cobra.Command{
+		Use:   "worker",
+		Short: "Work for a Temporal service, as control plane, step worker or both",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f, err := config.Load(path)
+			if err != nil {
+				return err
+			}
+			return work(cmd.Context(), f, strings.Split(roles, ","), stdout)
+		},
+	}
+	cmd.Flags().StringVarP(&path, "config", "c", config.Name, "interlock.yaml, or the folder it is in")
+	cmd.Flags().StringVar(&roles, "roles", "control,steps", "what this process is: control, steps, or both")
+	return cmd
+}
+
+func devCommand(stdout, stderr io.Writer) *cobra.Command {
+	var path string
+	var port, uiPort int
+	cmd := &cobra.Command{
+		Use:   "dev",
+		Short: "Run a Temporal development server and all roles, until interrupted",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f, err := config.Load(path)
+			if err != nil {
+				return err
+			}
+			return dev(cmd.Context(), f, port, uiPort, stdout, stderr)
+		},
+	}
+	cmd.Flags().StringVarP(&path, "config", "c", config.Name, "interlock.yaml, or the folder it is in")
+	cmd.Flags().IntVar(&port, "port", 0, "port of the Temporal server (default: the one in interlock.yaml)")
+	cmd.Flags().IntVar(&uiPort, "ui-port", 8233, "port of the Temporal UI")
+	return cmd
+}
+
+// dev runs everything in one command. Executions survive a restart: Temporal's
+// database is beside the configuration.
+func dev(ctx context.Context, f *config.File, port, uiPort int, stdout, stderr io.Writer) error {
+	if port == 0 {
+		var err error
+		if port, err = portOf(f.Temporal.Address); err != nil {
+			return err
+		}
+	}
+	binary, err := devserver.Find(ctx, stderr)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(stdout, "starting the Temporal development server")
+	server, err := devserver.Start(ctx, devserver.Options{
+		Binary: binary, Dir: f.Path("temporal"), DB: f.Path("temporal/temporal.db"),
+		Namespace: f.Temporal.Namespace, Port: port, UIPort: uiPort,
+	})
+	if err != nil {
+		return err
+	}
+	f.Temporal.Address, f.SearchAttributes = server.Address, true
+	fmt.Fprintf(stdout, "Temporal   %s (namespace %s)\nTemporal UI %s\n", server.Address, server.Namespace, server.UI)
+	return errors.Join(work(ctx, f, []string{"control", "steps"}, stdout), server.Stop())
+}
+
+// work runs the roles until ctx is done.
+func work(ctx context.Context, f *config.File, roles []string, stdout io.Writer) error {
+	log, err := zap.NewProduction()
+	if err != nil {
+		return fmt.Errorf("couldn't make a logger: %w", err)
+	}
+	defer func() { _ = log.Sync() }() // standard error cannot be synced everywhere
+	c, err := client.DialContext(ctx, client.Options{
+		HostPort: f.Temporal.Address, Namespace: f.Temporal.Namespace, Logger: sdkLogger{log.Sugar()},
+	})
+	if err != nil {
+		return fmt.Errorf("couldn't reach Temporal at %s: %w (is it running? for development: interlockd dev)", f.Temporal.Address, err)
+	}
+	defer c.Close()
+	wc, err := workerConfig(f, c, roles, log)
+	if err != nil {
+		return err
+	}
+	w, err := worker.New(ctx, wc)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "interlockd is working as %s; stop it with Ctrl-C\n", strings.Join(roles, " and "))
+	return w.Run(ctx)
+}

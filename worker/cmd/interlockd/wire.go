@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net"
+	"strconv"
+	"time"
+
+	"go.temporal.io/sdk/client"
+	"go.uber.org/zap"
+
+	"github.com/interlock-run/interlock/activities/executor"
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/keyfile"
+	"github.com/interlock-run/interlock/worker"
+	"github.com/interlock-run/interlock/worker/config"
+)
+
+// workerConfig turns the file into what package worker needs, reading only the
+// keys of the given roles.
+func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logger) (worker.Config, error) {
+	trust, err := f.ReadTrust()
+	if err != nil {
+		return worker.Config{}, fmt.Errorf("%w: %w", worker.ErrConfig, err)
+	}
+	wc := worker.Config{
+		Client: c, Trust: trust, Log: log,
+		Catalogue: f.Path(f.Catalogue), Store: f.Path(f.Store),
+		Queues: worker.Queues{Control: f.Queues.Control, Steps: f.Queues.Steps},
+	}
+	for _, role := range roles {
+		switch role {
+		case "control":
+			wc.Control, err = controlConfig(f)
+		case "steps":
+			wc.Steps, err = stepsConfig(f)
+		default:
+			err = fmt.Errorf("%w: role %q: want control, steps, or control,steps", errUsage, role)
+		}
+		if err != nil {
+			return worker.Config{}, err
+		}
+	}
+	return wc, nil
+}
+
+func controlConfig(f *config.File) (*worker.Control, error) {
+	authority, err := loadKey(f, "authority", f.Keys.Authority)
+	if err != nil {
+		return nil, err
+	}
+	recorder, err := loadKey(f, "recorder", f.Keys.Recorder)
+	if err != nil {
+		return nil, err
+	}
+	return &worker.Control{
+		Authority: authority, Recorder: recorder, Policy: f.Path(f.Policy),
+		Terms: f.Terms(), SearchAttributes: f.SearchAttributes,
+	}, nil
+}
+
+func stepsConfig(f *config.File) (*worker.Steps, error) {
+	key, err := loadKey(f, "worker", f.Keys.Worker)
+	if err != nil {
+		return nil, err
+	}
+	s := &worker.Steps{Key: key, Name: f.Worker, Funcs: builtins()}
+	if f.Secrets != "" {
+		s.Secrets = executor.SecretDir(f.Path(f.Secrets))
+	}
+	return s, nil
+}
+
+func loadKey(f *config.File, name, path string) (*evidence.Signer, error) {
+	if path == "" {
+		return nil, fmt.Errorf("%w: keys.%s is missing in %s", worker.ErrConfig, name, config.Name)
+	}
+	key, err := keyfile.Load(f.Path(path))
+	if err != nil {
+		return nil, fmt.Errorf("%w: keys.%s: %w", worker.ErrConfig, name, err)
+	}
+	return key, nil
+}
+
+// builtins are the Go functions that every interlockd has, for trying things
+// out. Real ones are registered through package worker, or are HTTP actions.
+func builtins() map[string]executor.Executor {
+	return map[string]executor.Executor{
+		"echo": executor.Func(func(_ context.Context, c executor.Call) (json.RawMessage, error) {
+			return c.Args, nil
+		}),
+		"wait": executor.Func(wait),
+	}
+}
+
+// wait takes {"ms": N} and returns after so many milliseconds. It changes
+// nothing, so that stopping it is harmless.
+func wait(ctx context.Context, c executor.Call) (json.RawMessage, error) {
+	var args struct {
+		MS int64 `json:"ms"`
+	}
+	if err := json.Unmarshal(c.Args, &args); err != nil {
+		return nil, &executor.Error{Cause: "wait.args", NoEffect: true, Permanent: true, Err: err}
+	}
+	select {
+	case <-ctx.Done():
+		return nil, &executor.Error{Cause: "wait.interrupted", NoEffect: true, Err: context.Cause(ctx)}
+	case <-time.After(time.Duration(args.MS) * time.Millisecond):
+		return json.RawMessage(fmt.Sprintf(`{"waited":%d}`, args.MS)), nil
+	}
+}
+
+func portOf(address string) (int, error) {
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return 0, fmt.Errorf("%w: temporal.address %q: %w", config.ErrConfig, address, err)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return 0, fmt.Errorf("%w: temporal.address %q has no port number", config.ErrConfig, address)
+	}
+	return n, nil
+}
+
+// sdkLogger gives the Temporal SDK our logger.
+type sdkLogger struct{ *zap.SugaredLogger }
+
+func (l sdkLogger) Debug(msg string, kv ...any) { l.Debugw(msg, kv...) }
+func (l sdkLogger) Info(msg string, kv ...any)  { l.Infow(msg, kv...) }
+func (l sdkLogger) Warn(msg string, kv ...any)  { l.Warnw(msg, kv...) }
+func (l sdkLogger) Error(msg string, kv ...any) { l.Errorw(msg, kv...) }
