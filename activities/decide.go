@@ -200,6 +200,12 @@ func (c *Control) lease(ctx context.Context, x *execution) (evidence.Lease, erro
 	if c.now(&x.lineage).Add(half) < known.Until {
 		return known, nil
 	}
+	return c.newestLease(ctx, x, known)
+}
+
+// newestLease asks the store for a lease that is newer than the known one.
+// What it cannot believe does not count.
+func (c *Control) newestLease(ctx context.Context, x *execution, known evidence.Lease) (evidence.Lease, error) {
 	_, signed, err := c.c.Store.Lease(ctx, x.run)
 	if errors.Is(err, store.ErrNone) {
 		return known, nil

@@ -27,6 +27,9 @@ const beatEvery = 50 * time.Millisecond
 // errTimeout is the cause of the context of a step that took too long.
 var errTimeout = errors.New("the attempt took too long")
 
+// errStopping is the cause of the context of a step whose worker stops.
+var errStopping = errors.New("the worker stops")
+
 // beat heartbeats until the returned function is called. The first beat waits
 // one interval, which spares Temporal all the steps that are shorter.
 func (j *job) beat(ctx context.Context) func() {
@@ -101,14 +104,34 @@ func (j *job) again(e evidence.Envelope) (*contract.RunOutput, error) {
 func (j *job) act(ctx context.Context) (*contract.RunOutput, error) {
 	held, release := j.lease.hold(ctx)
 	timed, cancel := context.WithTimeoutCause(held, j.action.Timeout, errTimeout)
-	result, err := j.execute(timed)
-	why := context.Cause(timed)
+	yielding, yielded := j.yield(ctx, timed)
+	result, err := j.execute(yielding)
+	yielded()
+	why := context.Cause(yielding)
 	cancel()
 	release()
 	if err == nil {
 		return j.ended(ctx, result)
 	}
 	return j.failed(ctx, executor.Explain(err), why)
+}
+
+// yield returns a context that also ends, with [errStopping], when this worker
+// is told to stop and another one can do the step again. A step that cannot
+// be repeated gets all the time that the worker's stop timeout leaves it.
+func (j *job) yield(activityCtx, ctx context.Context) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	if mayRepeat(j.action) {
+		stopping := activity.GetWorkerStopChannel(activityCtx)
+		go func() {
+			select {
+			case <-stopping:
+				cancel(errStopping)
+			case <-ctx.Done():
+			}
+		}()
+	}
+	return ctx, func() { cancel(context.Canceled) }
 }
 
 // execute calls the executor. A panic in it is an error about which nothing

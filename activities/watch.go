@@ -90,7 +90,7 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 	if g.Binding != in.Binding || g.Policy != c.c.Policy.Ref() {
 		return nil, &contract.Cause{Check: "policy.pinned", Reason: "the grant is of another run, or the policy in force is not the one of the grant"}, nil
 	}
-	lease, err := c.lease(ctx, x)
+	lease, err := c.newestLease(ctx, x, x.lineage.Lease())
 	if err != nil {
 		return nil, &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}, nil
 	}
@@ -131,8 +131,26 @@ func (w *window) measure(ctx context.Context) (*contract.Cause, error) {
 
 // renew signs and stores the next lease. A store that does not take it has
 // failed a check: nothing may be done that cannot be recorded.
+//
+// Where an earlier attempt at this window is still running somewhere, its
+// renewals get in between; then the next number is tried.
 func (w *window) renew(ctx context.Context, now evidence.Time, probes []evidence.Probe) (*contract.Cause, error) {
-	next := evidence.Lease{Number: w.lease.Number + 1, Until: max(w.c.leaseEnd(now, w.expires), w.lease.Until)}
+	for range 3 {
+		halt, err := w.renewOnce(ctx, now, probes)
+		if !errors.Is(err, store.ErrStale) {
+			return halt, err
+		}
+		stored, _, err := w.c.c.Store.Lease(ctx, w.run)
+		if err != nil {
+			break
+		}
+		w.lease = stored // only its number and end are used, to be exceeded
+	}
+	return &contract.Cause{Check: "probe.store", Reason: "the evidence store did not take the renewal"}, nil
+}
+
+func (w *window) renewOnce(ctx context.Context, now evidence.Time, probes []evidence.Probe) (*contract.Cause, error) {
+	next := evidence.Lease{Number: w.lease.Number + 1, Until: w.c.leaseEnd(now, w.expires)}
 	signed, err := w.sign(now, probes, next)
 	if err != nil {
 		return nil, err
@@ -142,6 +160,8 @@ func (w *window) renew(ctx context.Context, now evidence.Time, probes []evidence
 	case err == nil:
 		w.lease, w.last = next, &signed
 		return nil, nil
+	case errors.Is(err, store.ErrStale):
+		return nil, err
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	}

@@ -119,7 +119,7 @@ func (l *Lineage) addGrant(r *Record, g *Grant) error {
 		return ungoverned(r, "it is not bound to a run of workflow %q", req.ID)
 	case g.Policy.Digest.IsZero() || g.Policy.Version == 0 || g.Catalogue.IsZero():
 		return ungoverned(r, "it pins no policy or no catalogue")
-	case g.At >= req.Expires || g.Expires > req.Expires || g.Expires <= g.At:
+	case g.Expires > req.Expires || g.Expires <= g.At:
 		return ungoverned(r, "it outlives the request")
 	case !rulesAllow(g.Rules):
 		return ungoverned(r, "its rules do not allow")

@@ -77,7 +77,7 @@ func (l *Lineage) addRefusal(r *Record, d *Decision) error {
 		return ungoverned(r, "a request is admitted by a grant, not by a decision")
 	case l.count > 1 || (l.count == 1 && l.request == nil):
 		return ungoverned(r, "a request is denied before anything else")
-	case d.Request != l.presented(r):
+	case d.Request != r.Subject.Digest:
 		return ungoverned(r, "it denies another request")
 	case d.Binding.Workflow != r.Subject.Execution || d.Binding.Run == "":
 		return ungoverned(r, "it is not bound to a run of workflow %q", r.Subject.Execution)
@@ -92,16 +92,6 @@ func (l *Lineage) addRefusal(r *Record, d *Decision) error {
 // namesStep reports whether d says anything about a step.
 func (d *Decision) namesStep() bool {
 	return d.Step != "" || d.Action != "" || !d.Args.IsZero() || d.Key != ""
-}
-
-// presented is the digest of the request that r may deny: the one in the
-// chain or, where the request was not authentic and is left out, the one that
-// r itself is about.
-func (l *Lineage) presented(r *Record) Digest {
-	if l.request != nil {
-		return l.request.Digest
-	}
-	return r.Subject.Digest
 }
 
 func (l *Lineage) addOutcome(r *Record, o *Outcome) error {

@@ -65,6 +65,38 @@ func TestLineageReads(t *testing.T) {
 	}
 }
 
+// TestLineageAccepts has what only just is allowed, and what the clocks of
+// others may do.
+func TestLineageAccepts(t *testing.T) {
+	last := func(l *Time) func(*Decision) { return func(d *Decision) { *l = d.At } }
+	var at Time
+	for name, build := range map[string]func(*desk){
+		"grant as long as the request":      play(request(), grant(func(g *Grant) { g.Expires = evidencetest.Start.Add(3600e9) })),
+		"grant for one millisecond":         play(request(), grant(func(g *Grant) { g.Expires = g.At + 1 })),
+		"grant before the request's clock":  play(request(func(r *Request) { r.Issued += 60_000 }), grant()),
+		"lease for one millisecond":         play(request(), grant(func(g *Grant) { g.Lease.Until = g.At + 1 })),
+		"window of no length":               play(open, signal(func(s *Signal) { s.From = s.At })),
+		"step of no length":                 play(open, allow(refund), done(refund, func(o *Outcome) { o.Started = o.At })),
+		"worker's clock ahead":              play(open, allow(refund), done(refund, func(o *Outcome) { o.At += 60_000 }), allow(notify), seal()),
+		"worker's clock behind":             play(open, allow(refund), done(refund, func(o *Outcome) { o.Started, o.At = evidencetest.Start-2, evidencetest.Start-1 }), allow(notify), seal()),
+		"signal older than a decision":      play(open, allow(refund), signal(func(s *Signal) { s.At, s.From = s.At-15, s.At-15; s.Lease.Until -= 15 })),
+		"decision as old as the one before": play(open, allow(refund, last(&at)), done(refund), allow(notify, func(d *Decision) { d.At = at })),
+		"halt as old as the decision":       play(open, allow(refund, last(&at)), halt(func(h *Halt) { h.At = at })),
+		"seal as old as the decision":       play(open, deny(refund, last(&at)), seal(func(s *Seal) { s.At = at })),
+		"lease renewed, but not longer":     play(open, allow(refund, func(d *Decision) { d.Lease.Number++ })),
+		"leases renewed unseen":             play(open, signal(func(s *Signal) { s.Lease.Number = 9 }), allow(refund, func(d *Decision) { d.Lease.Number = 10 })),
+		"denied after a failed step":        play(open, allow(refund), ended(refund, StatusFailed), deny(notify), seal()),
+		"outcome after a bad signal":        play(open, allow(refund), badSignal(), done(refund), halt(), seal()),
+		"second attempt":                    play(open, allow(refund), done(refund, func(o *Outcome) { o.Attempt = 2 })),
+		"last millisecond of the grant": play(request(), grant(), allow(lookup, func(d *Decision) {
+			d.At = evidencetest.Start.Add(3600e9) - 1
+			d.Lease = Lease{Number: 200, Until: d.At + 1}
+		})),
+	} {
+		t.Run(name, func(t *testing.T) { lineage(t, build) })
+	}
+}
+
 // TestLineageStops checks that the first reason to stop is the one that is
 // given, and which checks ask for a halt.
 func TestLineageStops(t *testing.T) {

@@ -52,6 +52,9 @@ func wrongDecisions() []wrongChain {
 		on("allowed with a later lease that ends sooner", lease, func(d *Decision) {
 			d.Lease = Lease{Number: 2, Until: d.Lease.Until - 1}
 		}),
+		{"allowed with an older lease that ends later", lease, play(open, allow(refund, func(d *Decision) {
+			d.Lease = Lease{Number: 5, Until: d.Lease.Until}
+		}), done(refund), allow(notify, func(d *Decision) { d.Lease = Lease{Number: 4, Until: d.Lease.Until + 1} }), seal())},
 		{"allowed with an older lease", lease, play(open, allow(refund, func(d *Decision) {
 			d.Lease = Lease{Number: 5, Until: d.Lease.Until + 1}
 		}), done(refund), allow(notify), seal())},

@@ -3,6 +3,7 @@ package evidence
 import (
 	"errors"
 	"fmt"
+	"slices"
 )
 
 // The errors of [Report.Err], one for each question.
@@ -130,19 +131,14 @@ func (r *Report) authentic(trust *Trust, proof *Proof) []*Record {
 		r.Authentic.no(-1, "the proof has no records")
 		return nil
 	}
-	readable := true
 	records := make([]*Record, len(proof.Records))
-	for i, e := range proof.Records {
-		rec, err := trust.Open(e)
-		if err != nil {
-			r.Authentic.no(i, "record %d: %v", i, err)
-			if rec, err = e.Decode(); err != nil {
-				readable = false
-			}
+	for i, o := range openAll(trust, proof.Records) {
+		if o.err != nil {
+			r.Authentic.no(i, "record %d: %v", i, o.err)
 		}
-		records[i] = rec
+		records[i] = o.record
 	}
-	if !readable {
+	if slices.Contains(records, nil) {
 		return nil
 	}
 	return records

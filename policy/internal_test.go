@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/cel-go/cel"
+	"github.com/google/cel-go/checker"
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/stretchr/testify/require"
@@ -182,6 +183,30 @@ func TestCostIsBounded(t *testing.T) {
 		_, details, err := program.Eval(in)
 		require.NoError(t, err, condition)
 		require.LessOrEqual(t, *details.ActualCost(), cost.Max, condition)
+	}
+}
+
+// node is a part of an expression, with its path and type.
+type node struct {
+	checker.AstNode
+	path []string
+	typ  *types.Type
+}
+
+func (n node) Path() []string    { return n.path }
+func (n node) Type() *types.Type { return n.typ }
+
+// TestSizes checks that only parts of the facts have a size. What a rule works
+// out itself, and loops over, can be larger than any of them.
+func TestSizes(t *testing.T) {
+	for _, path := range [][]string{nil, {"@items"}, {"x"}, {"@items", "args"}} {
+		require.Nil(t, sizes{}.EstimateSize(node{path: path, typ: types.StringType}), path)
+	}
+	require.Nil(t, sizes{}.EstimateSize(node{path: []string{varRequest}, typ: requestType.typ}))
+	for want, path := range map[uint64][]string{
+		MaxText: {varRequest, "id"}, MaxArgs: {varRequest, "steps", "@items", "args", "a"}, MaxResult: {varLineage, "@items", "result"},
+	} {
+		require.Equal(t, want, sizes{}.EstimateSize(node{path: path, typ: types.StringType}).Max)
 	}
 }
 

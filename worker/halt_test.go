@@ -25,7 +25,7 @@ func states(r *evidence.Report) map[string]evidence.State {
 func TestPolicyChangedOnDiskHalts(t *testing.T) {
 	f := workertest.New(t, workertest.WithTerms(quick))
 	run := f.Begin(workertest.Step("ship", "desk.wait", `{}`), workertest.Step("notify", "desk.note", `{}`, "ship"))
-	<-f.World.Began()
+	f.World.Await(t)
 	f.Write("policy.yaml", workertest.Policy+"# a comment\n")
 	report := f.Verified(run)
 	require.Equal(t, evidence.Halted, report.Verdict)
@@ -42,7 +42,7 @@ func TestPolicyChangedOnDiskHalts(t *testing.T) {
 func TestPolicyChangedBetweenStepsHalts(t *testing.T) {
 	f := workertest.New(t) // a lease so long that Watch never starts: Decide must see it
 	run := f.Begin(workertest.Step("a", "desk.wait", `{}`), workertest.Step("b", "desk.note", `{}`, "a"))
-	<-f.World.Began()
+	f.World.Await(t)
 	f.Write("actions.yaml", workertest.Catalogue+"# a comment\n")
 	f.World.Release()
 	report := f.Verified(run)
@@ -56,7 +56,7 @@ func TestPolicyChangedBetweenStepsHalts(t *testing.T) {
 func TestLeaseIsRenewed(t *testing.T) {
 	f := workertest.New(t, workertest.WithTerms(evidence.Terms{LeaseMS: 1500, IntervalMS: 100, WindowMS: 500}))
 	run := f.Begin(workertest.Step("a", "desk.wait", `{}`), workertest.Step("b", "desk.note", `{}`, "a"))
-	<-f.World.Began()
+	f.World.Await(t)
 	require.Eventually(t, func() bool { return f.Progress(run).Signals >= 4 }, time.Minute, 50*time.Millisecond)
 	f.World.Release()
 	report := f.Verified(run)
@@ -66,7 +66,7 @@ func TestLeaseIsRenewed(t *testing.T) {
 func TestCancelledByTheCaller(t *testing.T) {
 	f := workertest.New(t)
 	run := f.Begin(workertest.Step("a", "desk.wait", `{}`), workertest.Step("b", "desk.note", `{}`, "a"))
-	<-f.World.Began()
+	f.World.Await(t)
 	require.NoError(t, f.Client.CancelWorkflow(t.Context(), run.GetID(), ""))
 	report := f.Verified(run)
 	require.Equal(t, evidence.Cancelled, report.Verdict)
@@ -77,7 +77,7 @@ func TestCancelledByTheCaller(t *testing.T) {
 func TestPolicyFileGoneHalts(t *testing.T) {
 	f := workertest.New(t, workertest.WithTerms(quick))
 	run := f.Begin(workertest.Step("ship", "desk.wait", `{}`))
-	<-f.World.Began()
+	f.World.Await(t)
 	require.NoError(t, os.Remove(f.Path("policy.yaml")))
 	report := f.Verified(run)
 	require.Equal(t, evidence.Halted, report.Verdict)
@@ -92,7 +92,7 @@ func TestParallel(t *testing.T) {
 		workertest.Step("c", "desk.wait", `{}`), workertest.Step("d", "desk.note", `{}`, "a", "b", "c"),
 	)
 	for range 3 {
-		<-f.World.Began()
+		f.World.Await(t)
 	}
 	f.World.Release()
 	report := f.Verified(run)
@@ -122,10 +122,10 @@ func TestParallelFailureStopsTheOthers(t *testing.T) {
 func TestWorkersRestart(t *testing.T) {
 	f := workertest.New(t, workertest.WithTerms(quick))
 	run := f.Begin(workertest.Step("a", "desk.wait", `{}`), workertest.Step("b", "desk.pay", `{"amount":1}`, "a"))
-	<-f.World.Began()
+	f.World.Await(t)
 	f.Stop()
 	f.Start()
-	<-f.World.Began() // the step again, with the same key
+	f.World.Await(t) // the step again, with the same key
 	f.World.Release()
 	report := f.Verified(run)
 	require.Equal(t, evidence.Completed, report.Verdict, report.Cause)

@@ -31,9 +31,9 @@ func TestT03StoreEdits(t *testing.T) {
 		{"payload type", `UPDATE records SET payload_type = 'x' WHERE seq = 1`, "record 1", false},
 		{"link", `UPDATE records SET link = zeroblob(64) WHERE seq = 1`, "record 1", false},
 		{"link of the last", `UPDATE records SET link = zeroblob(64) WHERE seq = 3`, "record 3", true},
-		{"gap", `DELETE FROM records WHERE seq = 1`, "record 2", false},
+		{"gap", `DELETE FROM records WHERE seq = 1`, "record 2: stored evidence was changed: want record 1", false},
 		{"gap before the last", `DELETE FROM records WHERE seq = 2`, "record 3", true},
-		{"no beginning", `DELETE FROM records WHERE seq = 0`, "record 1", false},
+		{"no beginning", `DELETE FROM records WHERE seq = 0`, "record 1: stored evidence was changed: want record 0", false},
 		{"two exchanged", `UPDATE records SET seq = 9 WHERE seq = 1; UPDATE records SET seq = 1 WHERE seq = 2;
 			UPDATE records SET seq = 2 WHERE seq = 9`, "record 1", true},
 		{"signatures unreadable", `UPDATE records SET signatures = '[' WHERE seq = 1`, "record 1", false},

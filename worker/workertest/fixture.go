@@ -166,8 +166,17 @@ func (w *World) Effects() []executor.Call {
 	return append([]executor.Call(nil), w.effects...)
 }
 
-// Began hears of each desk.wait that has begun.
-func (w *World) Began() <-chan executor.Call { return w.began }
+// Await waits until another desk.wait has begun.
+func (w *World) Await(t testing.TB) executor.Call {
+	t.Helper()
+	select {
+	case c := <-w.began:
+		return c
+	case <-time.After(patience):
+		t.Fatal("no desk.wait began")
+		return executor.Call{}
+	}
+}
 
 // Release lets every desk.wait go on.
 func (w *World) Release() { w.once.Do(func() { close(w.release) }) }

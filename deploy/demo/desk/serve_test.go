@@ -87,7 +87,7 @@ func TestStopLetsPackingFinish(t *testing.T) {
 	receive(t, b.began)
 	stop()
 	require.Eventually(t, func() bool { return s.refusesConnections() }, patience, tick)
-	b.finish <- struct{}{}
+	b.letGo(t)
 	require.Equal(t, 200, receive(t, got).status)
 	require.NoError(t, receive(t, stopped))
 	require.Len(t, s.ledger(), 1)

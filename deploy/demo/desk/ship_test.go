@@ -37,6 +37,16 @@ func (s *shop) bench() bench {
 	return b
 }
 
+// letGo finishes one packing.
+func (b bench) letGo(t *testing.T) {
+	t.Helper()
+	select {
+	case b.finish <- struct{}{}:
+	case <-time.After(patience):
+		require.FailNow(t, "nothing is being packed")
+	}
+}
+
 // ship asks for shipping in the background.
 func (s *shop) ship(ctx context.Context, key string) <-chan httpReply {
 	got := make(chan httpReply, 1)
@@ -128,7 +138,7 @@ func TestTwinsPackOnce(t *testing.T) {
 		t.Fatalf("the second did not wait: %+v", early)
 	case <-time.After(50 * time.Millisecond): // too short only ever means: not noticed
 	}
-	b.finish <- struct{}{}
+	b.letGo(t)
 	one, two := receive(t, first), receive(t, second)
 	require.Equal(t, 200, one.status)
 	require.Equal(t, one.body, two.body)
@@ -149,7 +159,7 @@ func TestTwinTakesOver(t *testing.T) {
 	leave()
 	receive(t, first)
 	receive(t, b.began)
-	b.finish <- struct{}{}
+	b.letGo(t)
 	require.Equal(t, 200, receive(t, second).status)
 	require.Len(t, s.ledger(), 1)
 }
@@ -166,7 +176,7 @@ func TestWaitingTwinLeaves(t *testing.T) {
 	leave()
 	receive(t, second)
 	s.requireLast(shipPath, StatusClientGone)
-	b.finish <- struct{}{}
+	b.letGo(t)
 	require.Equal(t, 200, receive(t, first).status)
 }
 
@@ -177,7 +187,7 @@ func TestCancelledWhilePacked(t *testing.T) {
 	got := s.ship(t.Context(), "s1")
 	receive(t, b.began)
 	require.Equal(t, 200, s.post("/orders/W5500102/cancel", "c1", fmt.Sprintf(`{"customer":%q,"reason":"late"}`, mia)).status)
-	b.finish <- struct{}{}
+	b.letGo(t)
 	require.Equal(t, http.StatusConflict, receive(t, got).status)
 	require.Len(t, s.ledger(), 1)
 	require.Equal(t, cancelled, s.order("W5500102").Status)

@@ -26,11 +26,14 @@ func tokenFile(t *testing.T, token string) string {
 
 func TestRun(t *testing.T) {
 	db := filepath.Join(t.TempDir(), "desk.db")
+	args := []string{"-db", db, "-token-file", tokenFile(t, "sesame\n"), "-pack-time", "1ms"}
 	ctx, stop := context.WithCancel(t.Context())
 	out, in := io.Pipe()
 	done := make(chan error, 1)
 	go func() {
-		done <- run(ctx, []string{"-db", db, "-token-file", tokenFile(t, "sesame\n"), "-pack-time", "1ms"}, nil, in, io.Discard)
+		err := run(ctx, args, nil, in, io.Discard)
+		_ = in.CloseWithError(io.EOF) // whoever waits for its first line is told
+		done <- err
 	}()
 	line, err := bufio.NewReader(out).ReadString('\n')
 	require.NoError(t, err)

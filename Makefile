@@ -1,0 +1,88 @@
+# Needs Go, make and git; sets up everything else itself. `make` lists the targets.
+
+# One binary without C: what is built here runs anywhere. Only the race detector
+# needs a C compiler.
+export CGO_ENABLED := 0
+
+TOOL      := go tool -modfile=deploy/tools/go.mod
+PACKAGES  ?= ./...
+TESTFLAGS ?= -timeout=20m
+BENCH     ?= .
+FUZZTIME  ?= 30s
+
+# The race detector needs a C compiler that finds its headers.
+RACE := $(shell echo '\#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1 && echo -race)
+
+# $(call watched,what,command) runs command, and says every 10 seconds that it
+# still does: Go compiles in silence, for minutes on a machine that is new to it.
+# The loop ends with this shell, even a killed one; sleep, which may outlive both,
+# must not hold our output open.
+define watched
+@began=$$(date +%s); \
+( while sleep 10 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do echo "  … $(1): $$(( $$(date +%s) - began )) s"; done ) & beat=$$!; \
+trap 'kill $$beat 2>/dev/null' EXIT; \
+$(2) && echo "$(1): done in $$(( $$(date +%s) - began )) s"
+endef
+
+.DEFAULT_GOAL := help
+.PHONY: help demo dev build test check format tidy vet staticcheck workflowcheck bench histories fuzz temporal clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: temporal ## show governed executions, from a request to a proof
+	$(call watched,compiling the demo,go build -o /dev/null ./deploy/demo)
+	@go run ./deploy/demo
+
+dev: temporal ## run everything here: Temporal, all roles, the proof server
+	$(call watched,compiling interlockd,go build -o bin/interlockd ./worker/cmd/interlockd)
+	@bin/interlockd dev
+
+build: ## build interlockd and interlock into bin/
+	$(call watched,building,go build -trimpath -o bin/ ./worker/cmd/interlockd ./starter/cmd/interlock)
+
+test: temporal ## run all tests, with the race detector if there is a C compiler
+	@echo "$(if $(RACE),testing with the race detector,testing without the race detector: there is no C compiler)"
+	$(call watched,testing,CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) $(TESTFLAGS) $(PACKAGES))
+
+check: format tidy vet staticcheck workflowcheck ## check formatting, go.mod, and what linters find
+
+format: ## check that every file is as gofmt leaves it
+	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "run gofmt -w on:"; echo "$$bad"; exit 1; }
+	@echo "gofmt: done"
+
+tidy: ## check that every go.mod is as go mod tidy leaves it
+	@for dir in . deploy/temporal deploy/tools; do \
+		( cd $$dir && go mod tidy -diff ) || { echo "run go mod tidy in $$dir"; exit 1; }; \
+	done
+	@echo "go mod tidy: done"
+
+vet: ## run go vet
+	$(call watched,go vet,go vet $(PACKAGES))
+
+staticcheck: ## run staticcheck
+	$(call watched,staticcheck,$(TOOL) staticcheck $(PACKAGES))
+
+workflowcheck: ## check that workflow code is deterministic
+	$(call watched,workflowcheck,$(TOOL) workflowcheck ./workflows/... ./evidence/...)
+
+bench: temporal ## run the benchmarks (BENCH=pattern, PACKAGES=./evidence)
+	@go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout=60m $(PACKAGES)
+
+histories: temporal ## record the histories again that replay is tested with
+	@go run ./workflows/internal/record
+
+# `go test -list` prints the names of a package's targets, then the package.
+fuzz: ## fuzz every target for FUZZTIME=30s
+	@list=$$(go test -list '^Fuzz' $(PACKAGES)) || { echo "$$list"; exit 1; }; \
+	echo "$$list" | awk '/^Fuzz/ { names[n++] = $$1 } /^ok/ { for (i = 0; i < n; i++) print names[i], $$2; n = 0 }' | \
+	while read -r name package; do \
+		echo "fuzzing $$name in $$package for $(FUZZTIME)"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+	done
+
+temporal: ## find the Temporal CLI, or build it once (minutes)
+	$(call watched,looking for the Temporal CLI,go run ./deploy/devserver/internal/find)
+
+clean: ## remove what was built
+	rm -rf bin out

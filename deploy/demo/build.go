@@ -1,0 +1,39 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// moduleRoot returns the folder of the source that the demo runs in.
+func moduleRoot(ctx context.Context) (string, error) {
+	said, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
+	if err != nil {
+		return "", fmt.Errorf("couldn't ask go for the module: %w", err)
+	}
+	mod := strings.TrimSpace(string(said))
+	if filepath.Base(mod) != "go.mod" {
+		return "", errors.New("run this inside a checkout of interlock")
+	}
+	return filepath.Dir(mod), nil
+}
+
+// buildDaemon builds interlockd into bin/ and returns its path.
+func buildDaemon(ctx context.Context, root string) (string, error) {
+	bin := filepath.Join(root, "bin") + string(filepath.Separator)
+	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, "./worker/cmd/interlockd")
+	cmd.Dir = root
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 10 * time.Second
+	if said, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, said)
+	}
+	return bin + "interlockd", nil
+}

@@ -1,0 +1,177 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+// A view shows progress as it is made. It is used by one goroutine.
+type view interface {
+	show(contract.Progress)
+	silent()                // nobody answers
+	end([]evidence.StepEnd) // the verdict is there
+}
+
+// screen returns the view for where the output goes: a picture that is drawn
+// again and again on a terminal, else a line for each change.
+func (a *app) screen() view {
+	if a.json() {
+		return &jsonView{app: a}
+	}
+	f, ok := a.out.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) || a.env("TERM") == "dumb" {
+		return &lineView{out: a.out, now: time.Now}
+	}
+	return &liveView{out: f, size: func() (int, int, error) { return term.GetSize(int(f.Fd())) }}
+}
+
+// quietly is screen, save that programs get the verdict only.
+func (a *app) quietly() view {
+	if a.json() {
+		return noView{}
+	}
+	return a.screen()
+}
+
+type noView struct{}
+
+func (noView) show(contract.Progress) {}
+func (noView) silent()                {}
+func (noView) end([]evidence.StepEnd) {}
+
+// silence is what is shown when nobody answers.
+const silence = "no control plane worker answers; waiting"
+
+// stepState is where a step stands, in a word.
+func stepState(s contract.StepProgress) string {
+	if s.State == contract.StepEnded && s.Status != "" {
+		return string(s.Status)
+	}
+	return string(s.State)
+}
+
+// stepLines writes a line for each step, names padded.
+func stepLines(p contract.Progress) []string {
+	wide := 0
+	for _, s := range p.Steps {
+		wide = max(wide, len([]rune(plain(s.ID))))
+	}
+	var lines []string
+	for _, s := range p.Steps {
+		lines = append(lines, fmt.Sprintf("  %-*s  %-9s  %s", wide, plain(s.ID), plain(stepState(s)), plain(s.Action)))
+	}
+	return lines
+}
+
+// A jsonView writes progress as JSON, a line for each change.
+type jsonView struct {
+	app  *app
+	last string
+}
+
+func (v *jsonView) show(p contract.Progress) {
+	if now := fmt.Sprint(p); now != v.last {
+		v.last = now
+		v.app.encode(v.app.out, p)
+	}
+}
+
+func (v *jsonView) silent()                {}
+func (v *jsonView) end([]evidence.StepEnd) {}
+
+// A lineView writes a line for each change.
+type lineView struct {
+	out   io.Writer
+	now   func() time.Time
+	phase string
+	steps map[string]string
+	quiet bool
+}
+
+func (v *lineView) line(name, value string) {
+	fmt.Fprintf(v.out, "%s  %s  %s\n", v.now().Format(time.TimeOnly), plain(name), plain(value))
+}
+
+func (v *lineView) show(p contract.Progress) {
+	v.quiet = false
+	if p.Phase != v.phase {
+		v.phase = p.Phase
+		v.line("execution", p.Phase)
+	}
+	for _, s := range p.Steps {
+		v.step(s.ID, stepState(s))
+	}
+}
+
+func (v *lineView) step(id, state string) {
+	if v.steps == nil {
+		v.steps = map[string]string{}
+	}
+	if state != v.steps[id] && state != string(contract.StepWaiting) {
+		v.steps[id] = state
+		v.line(id, state)
+	}
+}
+
+func (v *lineView) silent() {
+	if !v.quiet {
+		v.quiet = true
+		v.line("execution", silence)
+	}
+}
+
+// end shows how the steps ended that ended between two looks.
+func (v *lineView) end(ends []evidence.StepEnd) {
+	for _, e := range ends {
+		if e.State != evidence.StateNotStarted {
+			v.step(e.ID, string(e.State))
+		}
+	}
+}
+
+// A liveView draws a picture over the one before.
+type liveView struct {
+	out   io.Writer
+	size  func() (wide, high int, err error)
+	drawn int // lines on the screen
+}
+
+// draw replaces the picture. Lines are cut to the terminal's size: one that
+// wraps, or a picture that scrolls, could not be drawn over.
+func (v *liveView) draw(lines []string) {
+	wide, high, err := v.size()
+	if err != nil || wide < 1 || high < 2 {
+		wide, high = 80, 24
+	}
+	v.wipe()
+	lines = lines[:min(len(lines), high-1)]
+	for _, line := range lines {
+		runes := []rune(line)
+		fmt.Fprintln(v.out, string(runes[:min(len(runes), wide-1)]))
+	}
+	v.drawn = len(lines)
+}
+
+func (v *liveView) wipe() {
+	if v.drawn > 0 {
+		fmt.Fprintf(v.out, "\x1b[%dA\x1b[J", v.drawn)
+	}
+	v.drawn = 0
+}
+
+func (v *liveView) show(p contract.Progress) {
+	head := fmt.Sprintf("%s: %d records, %d signals", plain(p.Phase), p.Records, p.Signals)
+	v.draw(append([]string{head}, stepLines(p)...))
+}
+
+func (v *liveView) silent() { v.draw([]string{silence}) }
+
+// end makes room for the verdict, which has the steps as well.
+func (v *liveView) end([]evidence.StepEnd) { v.wipe() }
