@@ -106,8 +106,8 @@ func (j *job) act(ctx context.Context) (*contract.RunOutput, error) {
 	timed, cancel := context.WithTimeoutCause(held, j.action.Timeout, errTimeout)
 	yielding, yielded := j.yield(ctx, timed)
 	result, err := j.execute(yielding)
+	why := context.Cause(yielding) // before the calls below end it as well
 	yielded()
-	why := context.Cause(yielding)
 	cancel()
 	release()
 	if err == nil {

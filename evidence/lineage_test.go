@@ -171,6 +171,19 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestJudgeAsksOnlyWhatItMust checks that records speak for themselves where
+// they can.
+func TestJudgeAsksOnlyWhatItMust(t *testing.T) {
+	var asked []string
+	lineage(t, play(open, allow(refund))).Judge(func(step string) bool {
+		asked = append(asked, step)
+		return false
+	})
+	if !reflect.DeepEqual(asked, []string{refund}) {
+		t.Errorf("asked whether %v began", asked)
+	}
+}
+
 // TestJudgeCauseOrder checks that of two failed steps the plan's first gives
 // the cause, whichever ended first.
 func TestJudgeCauseOrder(t *testing.T) {

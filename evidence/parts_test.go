@@ -151,12 +151,6 @@ func TestPlanDigestRefuses(t *testing.T) {
 	}
 }
 
-func TestDecodeProofTooLarge(t *testing.T) {
-	if _, err := DecodeProof(make([]byte, MaxProof+1)); !errors.Is(err, ErrProof) || !strings.Contains(err.Error(), "at most") {
-		t.Errorf("%.200v", err)
-	}
-}
-
 func TestTimes(t *testing.T) {
 	at := TimeOf(time.Date(2026, 1, 31, 10, 30, 0, 999_999, time.FixedZone("", 3600)))
 	if at != evidencetest.Start || at.String() != "2026-01-31T09:30:00.000Z" || Time(0).String() != "-" {

@@ -85,6 +85,20 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// TestReportPolicy checks that a report names the policy if there is only a
+// grant, and if there is only a denial.
+func TestReportPolicy(t *testing.T) {
+	for name, build := range map[string]func(*desk){
+		"grant":  play(request(), grant(), seal()),
+		"denial": play(request(), refuse(), seal()),
+	} {
+		r := Verify(evidencetest.Trust(), built(t, build))
+		if r.Err() != nil || r.Policy.Name != "refunds" || r.Policy.Digest.IsZero() {
+			t.Errorf("%s: %+v", name, r)
+		}
+	}
+}
+
 // TestReportJSON checks that lists are never null, whatever a seal states.
 func TestReportJSON(t *testing.T) {
 	r := Verify(evidencetest.Trust(), built(t, play(refuse(), seal(func(s *Seal) { s.Steps = nil }))))

@@ -34,6 +34,10 @@ func options() sdk.Options {
 		MaxHeartbeatThrottleInterval:     50 * time.Millisecond,
 		DefaultHeartbeatThrottleInterval: 50 * time.Millisecond,
 		WorkerStopTimeout:                10 * time.Second,
+		// For so long does a workflow wait for the worker that had it last,
+		// which may be dead, before another one takes it. The SDK's 5 s are
+		// longer than some leases.
+		StickyScheduleToStartTimeout: time.Second,
 	}
 }
 

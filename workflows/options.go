@@ -55,13 +55,13 @@ func acting(ctx workflow.Context, t *contract.Ticket, p contract.PlannedStep) wo
 }
 
 // watching returns the context for Watch. Its heartbeat timeout is the
-// dead-man's switch: a control plane that died is noticed within a lease, and
-// another one goes on, or nobody renews.
+// dead-man's switch: a control plane that died is noticed while half a lease is
+// left, so that another one can renew it before steps that run must stop.
 func watching(ctx workflow.Context, t *contract.Ticket) workflow.Context {
 	lease := time.Duration(t.Terms.LeaseMS) * time.Millisecond
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: time.Duration(t.Terms.WindowMS)*time.Millisecond + grace,
-		HeartbeatTimeout:    max(lease, time.Second),
+		HeartbeatTimeout:    max(lease/2, time.Second),
 		Summary:             "watch, and renew the lease",
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2, MaximumInterval: time.Second,

@@ -14,6 +14,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/keyfile"
+	"github.com/interlock-run/interlock/worker/config"
 )
 
 //go:embed files
@@ -101,6 +102,15 @@ func (f folder) configure(a addresses) error {
 		}
 	}
 	return f.writePolicy()
+}
+
+// lease is how long authority lasts without a new signal.
+func (f folder) lease() (time.Duration, error) {
+	c, err := config.Load(f.dir)
+	if err != nil {
+		return 0, err
+	}
+	return time.Duration(c.Lease), nil
 }
 
 func (f folder) writePolicy() error {

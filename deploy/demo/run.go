@@ -28,15 +28,18 @@ func run(ctx context.Context, o options, out *screen) ([]*account, error) {
 		return nil, err
 	}
 	accounts, err := s.perform(story(o.kill), out)
-	if err == nil && o.keep {
-		out.line("\nThe Temporal UI is at %s. Ctrl-C ends the demo.", s.temporal.UI)
-		<-ctx.Done()
+	if err != nil || !o.keep {
+		err = errors.Join(err, s.close())
 	}
-	if err := errors.Join(err, s.close()); err != nil {
+	if err != nil {
 		return accounts, err
 	}
 	checkFiles(s.folder, accounts, out)
-	return accounts, conclude(s.folder, accounts, out)
+	err = conclude(s.folder, accounts, out)
+	if o.keep {
+		err = errors.Join(err, s.linger(ctx, out), s.close())
+	}
+	return accounts, err
 }
 
 // perform plays one scene after the other. It ends early only if a scene
@@ -55,10 +58,20 @@ func (s *stage) perform(scenes []scene, out *screen) ([]*account, error) {
 	return accounts, nil
 }
 
+// linger stays until it is interrupted, or until interlockd ends.
+func (s *stage) linger(ctx context.Context, out *screen) error {
+	out.line("\nThe Temporal UI is at %s. Ctrl-C ends the demo.", s.temporal.UI)
+	<-s.ctx.Done()
+	if ctx.Err() != nil {
+		return nil
+	}
+	return context.Cause(s.ctx)
+}
+
 // checkFiles verifies the proofs and replays the histories, with nothing but
 // the files.
 func checkFiles(f folder, accounts []*account, out *screen) {
-	out.title("Offline: from %s and the files alone", relative(f.path("trust.json")))
+	out.title("Offline: what the files say, to someone who trusts only %s", relative(f.path("trust.json")))
 	out.header()
 	for _, a := range accounts {
 		a.verify(f)
@@ -76,6 +89,7 @@ func conclude(f folder, accounts []*account, out *screen) error {
 	if err := errors.Join(wrong...); err != nil {
 		return fmt.Errorf("%w:\n%w", errUnexpected, err)
 	}
+	out.line("")
 	out.title("All %d executions ended, verified and replayed as expected.", len(accounts))
 	out.fact("proofs", "%s", relative(f.path("proofs")))
 	out.fact("histories", "%s", relative(f.path("histories")))

@@ -41,7 +41,7 @@ func (s *screen) line(format string, args ...any) {
 }
 
 func (s *screen) title(format string, args ...any) {
-	s.line("\n%s\n", s.paint(bold, fmt.Sprintf(format, args...)))
+	s.line("%s\n", s.paint(bold, fmt.Sprintf(format, args...)))
 }
 
 // fact is one line: a word, and what there is to say about it.
@@ -88,7 +88,7 @@ func (s *screen) scene(n int, sc scene) {
 // account says what became of an execution.
 func (s *screen) account(a *account) {
 	f := a.facts
-	s.line("  %s%s%s  %s", s.verdict(f.verdict), pad(f.cause, 15), pad(round(a.took), 8), s.paint(dim, a.url))
+	s.line("  %s%s%s  %s", s.verdict(f.verdict), pad(f.cause, 16), pad(round(a.took), 8), s.paint(dim, a.url))
 	for _, n := range a.notes {
 		s.fact("meanwhile", "%s", n)
 	}

@@ -54,8 +54,8 @@ func openStage(ctx context.Context, o options, out *screen) (*stage, error) {
 
 // close ends everything. What was never started is passed over.
 func (s *stage) close() error {
-	s.stopDaemons()
 	var err error
+	s.stopDaemons()
 	if s.client != nil {
 		s.client.Close()
 	}

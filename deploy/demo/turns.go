@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"time"
 )
@@ -51,8 +52,8 @@ func restorePolicy(_ context.Context, s *stage, _ *cast) (string, error) {
 }
 
 // killOnce kills all of interlockd when the desk has received a call, and
-// starts it again. The desk packs quickly from then on; it sees the call a
-// second time.
+// starts it again when every lease is over: nobody is there to renew one. The
+// desk packs quickly from then on; it sees the call a second time.
 func killOnce(call string) turn {
 	return func(ctx context.Context, s *stage, c *cast) (string, error) {
 		if err := s.shop.awaitCalls(ctx, c, call, 1); err != nil {
@@ -63,11 +64,28 @@ func killOnce(call string) turn {
 		if err := s.shop.reopen(ctx, packQuickly); err != nil {
 			return "", err
 		}
+		lease, err := s.folder.lease()
+		if err != nil {
+			return "", err
+		}
+		if err := pause(ctx, 0*lease); err != nil {
+			return "", err
+		}
 		if err := s.startDaemons(ctx); err != nil {
 			return "", err
 		}
-		note := "when the ship request was at the desk, interlockd was killed (SIGKILL, both processes), then started again"
+		note := fmt.Sprintf("when the ship request was at the desk, interlockd was killed (both processes), "+
+			"and started again %v later, when no lease was left", lease)
 		return note, s.shop.awaitCalls(ctx, c, call, 2)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
 	}
 }
 
