@@ -22,14 +22,21 @@ func format(t *testing.T) string {
 	return string(b)
 }
 
+// fenced returns the block of FORMAT.md that is marked with name.
+func fenced(t *testing.T, name string) string {
+	t.Helper()
+	_, text, _ := strings.Cut(format(t), "```"+name+"\n")
+	text, _, ok := strings.Cut(text, "```")
+	if !ok {
+		t.Fatalf("FORMAT.md has no block %q", name)
+	}
+	return text
+}
+
 // TestFormatExample compares FORMAT.md's worked example, line by line, with
 // what the code does.
 func TestFormatExample(t *testing.T) {
-	_, text, _ := strings.Cut(format(t), "```example\n")
-	text, _, ok := strings.Cut(text, "```")
-	if !ok {
-		t.Fatal("FORMAT.md has no example")
-	}
+	text := fenced(t, "example")
 	if want := example(t); text != want {
 		t.Errorf("FORMAT.md has\n%swant\n%s", text, want)
 	}

@@ -24,7 +24,8 @@ func CheckJSON(data []byte) error {
 	if err := s.value(0); err != nil {
 		return err
 	}
-	if s.next() != 0 || s.at != len(data) {
+	s.next()
+	if s.at != len(data) {
 		return fmt.Errorf("%w: bytes after the value", ErrJSON)
 	}
 	return nil

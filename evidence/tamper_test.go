@@ -17,7 +17,7 @@ var thorough = flag.Bool("thorough", false, "change every byte in ten ways, not 
 // TestT03EveryByte changes every byte of a proof file in several ways. Not one
 // of the files may be believed.
 func TestT03EveryByte(t *testing.T) {
-	masks, chain := []byte{0x01, 0x20}, play(request(), refuse(), seal())
+	masks, chain := []byte{0x01, 0x20}, play(refuse(), seal())
 	if *thorough {
 		masks = []byte{0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x03, 0xff}
 		chain = play(open, signal(), halt(), seal())
@@ -42,7 +42,7 @@ func TestT03EveryByte(t *testing.T) {
 // base64 hides from TestT03EveryByte.
 func TestT03EveryPayloadByte(t *testing.T) {
 	trust := evidencetest.Trust()
-	p := built(t, play(request(), grant(), seal()))
+	p := built(t, play(refuse(), seal()))
 	for i, e := range p.Records {
 		for j := range e.Payload {
 			p.Records[i].Payload = bytes.Clone(e.Payload)

@@ -25,7 +25,9 @@ const pollers = 16
 // clockStep is how far the wall clock may move against the monotonic one.
 const clockStep = 2 * time.Second
 
-func options() sdk.Options {
+// Options returns the options with which workers poll Temporal, for comparing
+// with ungoverned ones.
+func Options() sdk.Options {
 	return sdk.Options{
 		MaxConcurrentWorkflowTaskPollers: pollers,
 		MaxConcurrentActivityTaskPollers: pollers,
@@ -60,7 +62,7 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	sw := sdk.New(c.Client, c.Queues.Control, options())
+	sw := sdk.New(c.Client, c.Queues.Control, Options())
 	sw.RegisterWorkflowWithOptions(workflows.GovernedExecution, workflow.RegisterOptions{Name: contract.Workflow})
 	register(sw, contract.Authorize, act.Authorize)
 	register(sw, contract.Decide, act.Decide)
@@ -109,7 +111,7 @@ func (w *Worker) addSteps(c Config, cat *catalogue.Catalogue) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	o := options()
+	o := Options()
 	o.DisableWorkflowWorker = true
 	sw := sdk.New(c.Client, c.Queues.Steps, o)
 	register(sw, contract.RunStep, act.RunStep)

@@ -15,7 +15,7 @@ func (l *loop) watchLater() {
 	timers, cancel := workflow.WithCancel(l.steps)
 	l.timer = cancel
 	half := time.Duration(l.ticket.Terms.LeaseMS) * time.Millisecond / 2
-	timer := workflow.NewTimerWithOptions(timers, half, workflow.TimerOptions{Summary: "half of the first lease"})
+	timer := workflow.NewTimerWithOptions(timers, half, workflow.TimerOptions{Summary: "half of the first lease, then the watch begins"})
 	l.sel.AddFuture(timer, func(f workflow.Future) {
 		if f.Get(timers, nil) == nil {
 			l.watchNow()

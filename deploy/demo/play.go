@@ -102,5 +102,5 @@ func (s *stage) save(ctx context.Context, name string, x *starter.Execution) (*e
 }
 
 func (s *stage) urlOf(x *starter.Execution) string {
-	return fmt.Sprintf("%s/namespaces/%s/workflows/%s/%s/timeline", s.temporal.UI, s.temporal.Namespace, x.ID(), x.Run())
+	return fmt.Sprintf("%s/namespaces/%s/workflows/%s", s.temporal.UI, s.temporal.Namespace, x.ID())
 }

@@ -49,6 +49,9 @@ func (s *stage) perform(scenes []scene, out *screen) ([]*account, error) {
 	for i, sc := range scenes {
 		out.scene(i+1, sc)
 		a, err := s.play(sc)
+		if cause := context.Cause(s.ctx); cause != nil {
+			err = cause // whatever else went wrong came of it
+		}
 		if err != nil {
 			return accounts, fmt.Errorf("%s: %w", sc.name, err)
 		}

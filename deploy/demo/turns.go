@@ -68,7 +68,7 @@ func killOnce(call string) turn {
 		if err != nil {
 			return "", err
 		}
-		if err := pause(ctx, 0*lease); err != nil {
+		if err := pause(ctx, lease); err != nil {
 			return "", err
 		}
 		if err := s.startDaemons(ctx); err != nil {

@@ -5,10 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
-
-	"github.com/pressly/goose/v3"
 )
 
 // Open opens the store at path for reading and writing. It creates the file,
@@ -107,87 +104,4 @@ func advise(path string, err error) error {
 	}
 	return fmt.Errorf("couldn't open %s for writing (this process must be able to write the file and its folder, "+
 		"on a disk with room; to read only, open it read-only): %w", path, err)
-}
-
-// checkVersion reports whether db has exactly the newest known schema.
-func checkVersion(ctx context.Context, db *sql.DB, path string) error {
-	have, err := versionOf(ctx, db, path)
-	if err != nil {
-		return err
-	}
-	if want := newest(); have != want {
-		return fmt.Errorf("%w: %s has schema %d, this program knows %d", ErrVersion, path, have, want)
-	}
-	return nil
-}
-
-// migrate brings the file at path to the newest schema. Another process may be
-// doing the same: who comes second fails on what the first has made, and finds
-// it done when it looks again.
-func migrate(ctx context.Context, path string) error {
-	db, err := modeWrite.open(path, 1)
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	const attempts = 5
-	for range attempts {
-		var have int64
-		if have, err = versionOf(ctx, db, path); err != nil {
-			return err
-		}
-		if have > newest() {
-			return fmt.Errorf("%w: %s has schema %d, this program knows only up to %d: use a newer program",
-				ErrVersion, path, have, newest())
-		}
-		if have == newest() {
-			return nil
-		}
-		if err = up(ctx, db); err == nil {
-			return nil
-		}
-	}
-	return unavailable("migrate", err)
-}
-
-// versionOf returns the schema version of db, 0 for an empty file.
-func versionOf(ctx context.Context, db *sql.DB, path string) (version int64, err error) {
-	var tables, versions int
-	if err := db.QueryRowContext(ctx, sqlTables).Scan(&tables, &versions); err != nil {
-		return 0, unavailable("read its schema version", err)
-	}
-	if versions == 0 && tables > 0 {
-		return 0, fmt.Errorf("%w: %s is a database of something else", ErrVersion, path)
-	}
-	if versions == 0 {
-		return 0, nil
-	}
-	err = db.QueryRowContext(ctx, sqlVersion).Scan(&version)
-	return version, unavailable("read its schema version", err)
-}
-
-// newest returns the schema version that the embedded migrations lead to.
-func newest() int64 {
-	files, _ := fs.Glob(migrations, "migrations/*.sql") // the pattern is good
-	version := int64(0)
-	for _, f := range files {
-		if n, err := goose.NumericComponent(f); err == nil {
-			version = max(version, n)
-		}
-	}
-	return version
-}
-
-func up(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files,
-		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
-	if err != nil {
-		return err
-	}
-	_, err = provider.Up(ctx)
-	return err
 }

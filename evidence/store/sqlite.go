@@ -3,13 +3,15 @@ package store
 import (
 	"database/sql"
 	"database/sql/driver"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
 
-	_ "modernc.org/sqlite" // registers "sqlite"
+	"modernc.org/sqlite" // also registers "sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
 // busyTimeout is how long a connection waits for another one's lock, in
@@ -21,6 +23,12 @@ const readers = 4
 
 // errBadConn makes database/sql close a connection.
 var errBadConn = driver.ErrBadConn
+
+// isBusy reports whether err means that another connection holds a lock.
+func isBusy(err error) bool {
+	var e *sqlite.Error
+	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
 
 // A mode says what a connection may do.
 type mode int

@@ -71,23 +71,36 @@ func (a *app) readInput(path string) (data []byte, name string, err error) {
 
 // parseRequest reads a request, called name in messages.
 func parseRequest(name string, data []byte) (*evidence.Request, error) {
-	var f requestFile
-	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
-	err := dec.Decode(&f)
+	f, err := decodeRequest(data)
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil, usage("%s is empty: want a request", name)
 	case err != nil:
 		return nil, usage("%s:%s", name, strings.TrimSuffix(yaml.FormatError(err, false, true), "\n"))
-	}
-	// What follows a second --- would not be signed, and nobody would notice.
-	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
-		return nil, usage("%s has more than one document", name)
-	}
-	if f.ExpiresIn < 0 {
+	case f.ExpiresIn < 0:
 		return nil, usage("%s: expires_in: want a duration above zero", name)
 	}
 	return f.request(), nil
+}
+
+// decodeRequest reads the YAML. The library panics on some malformed files,
+// which is an error like any other here.
+func decodeRequest(data []byte) (f *requestFile, err error) {
+	defer func() {
+		if crash := recover(); crash != nil {
+			f, err = nil, fmt.Errorf(" not YAML: %v", crash)
+		}
+	}()
+	f = &requestFile{}
+	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
+	if err := dec.Decode(f); err != nil {
+		return nil, err
+	}
+	// What follows a second --- would not be signed, and nobody would notice.
+	if err := dec.Decode(new(any)); !errors.Is(err, io.EOF) {
+		return nil, errors.New(" more than one document")
+	}
+	return f, nil
 }
 
 func (f *requestFile) request() *evidence.Request {

@@ -16,7 +16,7 @@ func TestParseRequestKeepsWhatStandsThere(t *testing.T) {
 	tests := []struct{ yaml, json string }{
 		{`{z: 1, a: 2}`, `{"z":1,"a":2}`},
 		{`{n: 1.0}`, `{"n":1.0}`},
-		{`{n: 12345678901234567890123}`, `{"n":12345678901234567890123}`},
+		{`{n: 12345678901234567890}`, `{"n":12345678901234567890}`},
 		{`{n: -0.50}`, `{"n":-0.50}`},
 		{`{t: "042", u: '', v: plain text}`, `{"t":"042","u":"","v":"plain text"}`},
 		{`{t: "<&>\t\u2028"}`, `{"t":"<&>\t\u2028"}`},
@@ -41,6 +41,8 @@ func TestParseRequestRefuses(t *testing.T) {
 		{"octal", `{n: 0o17}`},
 		{"leading zero", `{n: 017}`},
 		{"underscores", `{n: 1_000}`},
+		{"too long for the library", `{n: 12345678901234567890123}`},
+		{"an exponent", `{n: 1e3}`},
 		{"infinity", `{n: .inf}`},
 		{"not a number", `{n: .nan}`},
 		{"plus", `{n: +1}`},

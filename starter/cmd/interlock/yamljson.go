@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // maxDepth is how deep arguments may be nested.
@@ -25,6 +28,7 @@ func (t *text) UnmarshalYAML(n ast.Node) error {
 	switch n := n.(type) {
 	case *ast.StringNode:
 		*t = text(n.Value)
+		return checkWritten(n)
 	case *ast.LiteralNode:
 		*t = text(n.Value.Value)
 	default:
@@ -70,7 +74,7 @@ func writeJSON(b *bytes.Buffer, n ast.Node, depth int) error {
 	case *ast.IntegerNode, *ast.FloatNode:
 		return writeNumber(b, n)
 	case *ast.StringNode:
-		return writeString(b, n.Value)
+		return errors.Join(checkWritten(n), writeString(b, n.Value))
 	case *ast.LiteralNode:
 		return writeString(b, n.Value.Value)
 	case *ast.SequenceNode:
@@ -81,6 +85,18 @@ func writeJSON(b *bytes.Buffer, n ast.Node, depth int) error {
 		return writeObject(b, []*ast.MappingValueNode{n}, depth)
 	default:
 		return wrong(n, n.Type().String()+" is not allowed here")
+	}
+	return nil
+}
+
+// checkWritten refuses unquoted text that somebody meant as a number: the
+// library takes 1e3, and numbers that are too long for it, for strings.
+func checkWritten(n *ast.StringNode) error {
+	if n.Token.Type != token.StringType || !strings.ContainsAny(n.Value, "0123456789") {
+		return nil
+	}
+	if _, err := strconv.ParseFloat(n.Value, 64); err == nil || errors.Is(err, strconv.ErrRange) {
+		return wrong(n, "quote it, or write the number without an exponent and shorter")
 	}
 	return nil
 }
