@@ -25,9 +25,11 @@ const genuineText = "temporal version 1.2.3 (Server 1.2.3, UI 1.2.3)"
 func source(t *testing.T) string {
 	t.Helper()
 	root := t.TempDir()
-	require.NoError(t, os.WriteFile(filepath.Join(root, "go.mod"),
-		[]byte("module github.com/interlock-run/interlock\n\ngo 1.26\n"), 0o600))
 	require.NoError(t, os.MkdirAll(filepath.Join(root, "deploy", "temporal"), 0o755))
+	for dir, module := range map[string]string{"": "interlock", "deploy/temporal": "interlock/deploy/temporal"} {
+		require.NoError(t, os.WriteFile(filepath.Join(root, dir, "go.mod"),
+			[]byte("module github.com/interlock-run/"+module+"\n\ngo 1.26\n"), 0o600))
+	}
 	t.Setenv(rootVariable, root)
 	return root
 }

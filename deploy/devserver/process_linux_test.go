@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -50,19 +51,28 @@ func TestChildDiesWithUs(t *testing.T) {
 	assertGone(t, file)
 }
 
-// TestChildOutlivesItsStarter checks that the child is bound to the process and
-// not to the thread that asked for it: a goroutine that ends while it is locked
-// to its thread ends the thread.
-func TestChildOutlivesItsStarter(t *testing.T) {
-	started := make(chan *process)
-	go func() {
-		runtime.LockOSThread()
-		p, err := startProcess(exec.Command("sleep", "60"))
-		assert.NoError(t, err)
-		started <- p
-	}()
-	p := <-started
-	require.NotNil(t, p)
-	assert.False(t, p.endsWithin(300*time.Millisecond), "the child died with a thread")
-	require.NoError(t, p.stop(time.Second))
+// TestChildrenOutliveThreads checks that a child is bound to the process and not
+// to a thread. A goroutine that ends while it is locked to its thread ends the
+// thread; here many do, first among them those that asked for the children.
+func TestChildrenOutliveThreads(t *testing.T) {
+	var children [20]*process
+	var asking sync.WaitGroup
+	for i := range children {
+		asking.Go(func() {
+			runtime.LockOSThread()
+			p, err := startProcess(exec.Command("sleep", "60"))
+			assert.NoError(t, err)
+			children[i] = p
+		})
+	}
+	asking.Wait()
+	for range 500 {
+		asking.Go(runtime.LockOSThread)
+	}
+	asking.Wait()
+	for _, p := range children {
+		require.NotNil(t, p)
+		assert.False(t, p.endsWithin(10*time.Millisecond), "the child died with a thread")
+		require.NoError(t, p.stop(time.Second))
+	}
 }

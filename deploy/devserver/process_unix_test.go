@@ -49,23 +49,35 @@ func runs(pid int) bool {
 }
 
 // TestStopReachesTheGroup checks that a wrapper script cannot keep its child
-// alive, with either of them deaf to SIGTERM.
+// alive, with either of them deaf to SIGTERM, and that it does not keep the
+// signal from its child.
 func TestStopReachesTheGroup(t *testing.T) {
-	tests := map[string]string{
-		"polite":       `sleep 60 & echo $! > $PIDFILE; wait`,
-		"deaf wrapper": `trap "" TERM; sleep 60 & echo $! > $PIDFILE; while :; do sleep 1; done`,
-		"deaf child":   `(trap "" TERM; while :; do sleep 1; done) & echo $! > $PIDFILE; wait`,
+	const forever = `while :; do sleep 0.05; done`
+	tests := []struct {
+		name, body string
+		farewell   bool // the child gets to say it
+	}{
+		{"polite", `sleep 60 & echo $! > $FILE; wait`, false},
+		{"deaf wrapper", `trap "" TERM; sleep 60 & echo $! > $FILE; ` + forever, false},
+		{"deaf child", `(trap "" TERM; ` + forever + `) & echo $! > $FILE; wait`, false},
+		{"waiting wrapper", `trap : TERM; (trap "touch $FILE.bye; exit" TERM; ` + forever + `) & echo $! > $FILE; wait; wait`, true},
 	}
-	for name, body := range tests {
-		t.Run(name, func(t *testing.T) {
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "pid")
-			cmd := exec.Command("sh", "-c", body)
-			cmd.Env = append(os.Environ(), "PIDFILE="+file)
+			cmd := exec.Command("sh", "-c", tt.body)
+			cmd.Env = append(os.Environ(), "FILE="+file)
 			p, err := startProcess(cmd)
 			require.NoError(t, err)
 			pidIn(t, file)
-			require.NoError(t, p.stop(200*time.Millisecond))
+			grace := 200 * time.Millisecond
+			if tt.farewell {
+				grace = 10 * time.Second
+				time.Sleep(grace / 50) // until its trap is set
+			}
+			require.NoError(t, p.stop(grace))
 			assertGone(t, file)
+			assert.Equal(t, tt.farewell, exists(file+".bye"))
 		})
 	}
 }

@@ -111,15 +111,18 @@ func answer(ops []*op, err error) {
 	}
 }
 
-// refuse answers what is queued with err.
+// refuse answers what is queued with err. It takes all ops before it answers
+// one: who comes after an answer is owed another attempt.
 func (w *writer) refuse(err error) {
-	for range maxBatch {
+	var ops []*op
+	for len(ops) < maxBatch {
 		o := w.queue.pop()
 		if o == nil {
-			return
+			break
 		}
-		o.done <- unavailable("begin", err)
+		ops = append(ops, o)
 	}
+	answer(ops, unavailable("begin", err))
 }
 
 // begin opens a transaction that holds the write lock, on a new connection if

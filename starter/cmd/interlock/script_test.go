@@ -17,9 +17,8 @@ import (
 	"github.com/interlock-run/interlock/evidence/evidencetest"
 )
 
-// addressVariable holds the address of a Temporal service on whose queues
-// "interlock" and "interlock-steps" nobody works yet. Scripts that need one
-// begin with [!server] skip, and find it as $ADDRESS.
+// addressVariable holds the address of a Temporal service. Scripts that need
+// one begin with [!server] skip, and find it as $ADDRESS.
 const addressVariable = "INTERLOCK_TEST_ADDRESS"
 
 func TestMain(m *testing.M) {
@@ -38,6 +37,7 @@ func TestScripts(t *testing.T) {
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PROOFS", proofs)
 			e.Setenv("ADDRESS", os.Getenv(addressVariable))
+			e.Setenv("PID", fmt.Sprint(os.Getpid()))
 			return nil
 		},
 		Condition: func(name string) (bool, error) {
