@@ -18,10 +18,10 @@ RACE := $(shell echo '\#include <stdlib.h>' | $$(go env CC) -E - >/dev/null 2>&1
 # The loop ends with this shell, even a killed one; sleep, which may outlive both,
 # must not hold our output open.
 define watched
-@began=$$(date +%s); \
-( while sleep 10 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do echo "  … $(1): $$(( $$(date +%s) - began )) s"; done ) & beat=$$!; \
+@began=$$(date +%s); seconds() { echo "$$(( $$(date +%s) - began )) s"; }; \
+( while sleep 10 >/dev/null 2>&1 && kill -0 $$$$ 2>/dev/null; do echo "  … $(1): $$(seconds)"; done ) & beat=$$!; \
 trap 'kill $$beat 2>/dev/null' EXIT; \
-$(2) && echo "$(1): done in $$(( $$(date +%s) - began )) s"
+$(2) && echo "$(1): done in $$(seconds)"
 endef
 
 .DEFAULT_GOAL := help
@@ -31,8 +31,8 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: temporal ## show governed executions, from a request to a proof
-	$(call watched,compiling the demo,go build -o /dev/null ./deploy/demo)
-	@go run ./deploy/demo
+	$(call watched,compiling the demo,go build -o bin/demo ./deploy/demo)
+	@bin/demo
 
 dev: temporal ## run everything here: Temporal, all roles, the proof server
 	$(call watched,compiling interlockd,go build -o bin/interlockd ./worker/cmd/interlockd)
@@ -82,7 +82,8 @@ fuzz: ## fuzz every target for FUZZTIME=30s
 	done
 
 temporal: ## find the Temporal CLI, or build it once (minutes)
-	$(call watched,looking for the Temporal CLI,go run ./deploy/devserver/internal/find)
+	$(call watched,compiling the search for Temporal,go build -o bin/find-temporal ./deploy/devserver/internal/find)
+	@echo "Temporal: $$(bin/find-temporal)"
 
 clean: ## remove what was built
 	rm -rf bin out

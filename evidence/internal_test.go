@@ -20,6 +20,17 @@ func TestUnreachable(t *testing.T) {
 	}
 }
 
+func TestFirstDifference(t *testing.T) {
+	for _, tt := range []struct {
+		a, b string
+		want int
+	}{{"", "", 0}, {"a", "", 0}, {"ab", "ac", 1}, {"ab", "abc", 2}, {"xb", "yb", 0}} {
+		if got := firstDifference([]byte(tt.a), []byte(tt.b)); got != tt.want {
+			t.Errorf("%q and %q differ at %d, want %d", tt.a, tt.b, got, tt.want)
+		}
+	}
+}
+
 type strange struct{}
 
 func (strange) Kind() Kind { return "strange" }

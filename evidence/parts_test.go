@@ -137,6 +137,20 @@ func TestSignRequestRefuses(t *testing.T) {
 	}
 }
 
+// TestRequestCheckTimes calls Check as a caller does who does not sign.
+func TestRequestCheckTimes(t *testing.T) {
+	for _, issued := range []Time{0, -1, evidencetest.NewRequest().Expires} {
+		r := evidencetest.NewRequest()
+		r.Issued = issued
+		if err := r.Check(); !errors.Is(err, ErrField) {
+			t.Errorf("issued %v: %v, want ErrField", issued, err)
+		}
+	}
+	if err := evidencetest.NewRequest().Check(); err != nil {
+		t.Error(err)
+	}
+}
+
 func steps(n int) []Step {
 	all := make([]Step, n)
 	for i := range all {

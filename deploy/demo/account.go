@@ -2,16 +2,10 @@ package main
 
 import (
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
-	"go.temporal.io/sdk/log"
-	"go.temporal.io/sdk/worker"
-	"go.temporal.io/sdk/workflow"
-
 	"github.com/interlock-run/interlock/evidence"
-	"github.com/interlock-run/interlock/workflows"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
@@ -75,18 +69,3 @@ func verifyFile(trustPath, proofPath string) (*evidence.Report, error) {
 	}
 	return evidence.Verify(trust, proof), nil
 }
-
-// replay runs the history through the workflow code, which must ask for the
-// same things in the same order.
-func (a *account) replay(f folder) {
-	r := worker.NewWorkflowReplayer()
-	r.RegisterWorkflowWithOptions(workflows.GovernedExecution, workflow.RegisterOptions{Name: contract.Workflow})
-	if err := r.ReplayWorkflowHistoryFromJSONFile(quiet(), f.history(a.name)); err != nil {
-		a.blame("the history does not replay: %w", err)
-		return
-	}
-	a.replayed = true
-}
-
-// quiet drops what the SDK has to say: errors are returned as well.
-func quiet() log.Logger { return log.NewStructuredLogger(slog.New(slog.DiscardHandler)) }

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/workflows/contract"
 )
 
 // play runs the whole demo, with everything real.
@@ -155,7 +156,7 @@ func TestDaemonThatEnds(t *testing.T) {
 func TestVerifyNoticesAnotherProof(t *testing.T) {
 	f, err := makeFolder(filepath.Join(t.TempDir(), "demo"))
 	require.NoError(t, err)
-	a := &account{name: "1-refund"}
+	a := &account{name: "1-refund", receipt: &contract.Receipt{}}
 	a.verify(f)
 	require.Len(t, a.wrong, 1, "there is no file")
 	require.NoError(t, f.write(f.proof("1-refund"), []byte("{}")))

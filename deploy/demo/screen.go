@@ -117,14 +117,14 @@ func (l list) orNone() list {
 }
 
 func (s *screen) header() {
-	s.line("  %s", s.paint(dim, pad("", 20)+pad("authentic", 13)+pad("complete", 13)+pad("governed", 13)+"history"))
+	s.line("  %s", s.paint(dim, pad("", 20)+pad("authentic", 13)+pad("complete", 13)+pad("governed", 13)+"history replays to the same chain"))
 }
 
 // checked says what the files of an execution were found to be.
 func (s *screen) checked(a *account) {
-	replayed := s.paint(red, "does not replay")
+	replayed := s.paint(red, "no")
 	if a.replayed {
-		replayed = s.paint(green, "replays")
+		replayed = s.paint(green, "yes")
 	}
 	r := a.report
 	s.line("  %s%s%s%s%s", pad(a.name, 20), s.answer(r.Authentic), s.answer(r.Complete), s.answer(r.Governed), replayed)

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"time"
 )
@@ -119,7 +120,7 @@ func (b builder) compile(ctx context.Context, out string) error {
 	cmd.WaitDelay = 10 * time.Second
 
 	stop := b.report(func(elapsed time.Duration) string {
-		return fmt.Sprintf("still building the temporal CLI: %v  %s", elapsed, said.lastLine())
+		return strings.TrimSpace(fmt.Sprintf("still building the temporal CLI: %v  %s", elapsed, said.lastLine()))
 	})
 	defer stop()
 	if err := cmd.Run(); err != nil {

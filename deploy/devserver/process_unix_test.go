@@ -53,6 +53,7 @@ func runs(pid int) bool {
 // signal from its child.
 func TestStopReachesTheGroup(t *testing.T) {
 	const forever = `while :; do sleep 0.05; done`
+	const farewell = `trap "touch $FILE.bye; exit" TERM; echo $$ > $FILE; ` + forever
 	tests := []struct {
 		name, body string
 		farewell   bool // the child gets to say it
@@ -60,7 +61,7 @@ func TestStopReachesTheGroup(t *testing.T) {
 		{"polite", `sleep 60 & echo $! > $FILE; wait`, false},
 		{"deaf wrapper", `trap "" TERM; sleep 60 & echo $! > $FILE; ` + forever, false},
 		{"deaf child", `(trap "" TERM; ` + forever + `) & echo $! > $FILE; wait`, false},
-		{"waiting wrapper", `trap : TERM; (trap "touch $FILE.bye; exit" TERM; ` + forever + `) & echo $! > $FILE; wait; wait`, true},
+		{"waiting wrapper", `trap : TERM; sh -c '` + farewell + `' & wait; wait`, true},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -73,7 +74,6 @@ func TestStopReachesTheGroup(t *testing.T) {
 			grace := 200 * time.Millisecond
 			if tt.farewell {
 				grace = 10 * time.Second
-				time.Sleep(grace / 50) // until its trap is set
 			}
 			require.NoError(t, p.stop(grace))
 			assertGone(t, file)

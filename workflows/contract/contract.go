@@ -4,8 +4,6 @@
 package contract
 
 import (
-	"encoding/json"
-
 	"github.com/interlock-run/interlock/evidence"
 )
 
@@ -118,14 +116,14 @@ type Cause struct {
 
 // A PlannedStep is what the workflow must know of a step.
 type PlannedStep struct {
-	ID          string          `json:"id"`
-	Action      string          `json:"action"`
-	Needs       []string        `json:"needs,omitempty"`
-	Args        json.RawMessage `json:"args"`
-	TimeoutMS   int64           `json:"timeoutMs"`
-	HeartbeatMS int64           `json:"heartbeatMs"`
-	BackoffMS   int64           `json:"backoffMs"`
-	Attempts    int32           `json:"attempts"`
+	ID          string   `json:"id"`
+	Action      string   `json:"action"`
+	Needs       []string `json:"needs,omitempty"`
+	Args        []byte   `json:"args"` // exactly the signed bytes; as JSON, encoders on the way would escape them anew
+	TimeoutMS   int64    `json:"timeoutMs"`
+	HeartbeatMS int64    `json:"heartbeatMs"`
+	BackoffMS   int64    `json:"backoffMs"`
+	Attempts    int32    `json:"attempts"`
 }
 
 // A Ticket is what the workflow must know of an admitted execution.
@@ -176,7 +174,7 @@ type DecideOutput struct {
 // RunInput is what RunStep is asked with.
 type RunInput struct {
 	Decision evidence.Envelope `json:"decision"`
-	Args     json.RawMessage   `json:"args"`
+	Args     []byte            `json:"args"` // exactly the decided bytes
 }
 
 // RunOutput is the end of a step. Status repeats the outcome's, unsigned, for
