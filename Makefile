@@ -83,7 +83,7 @@ fuzz: ## fuzz every target for FUZZTIME=30s
 
 temporal: ## find the Temporal CLI, or build it once (minutes)
 	$(call watched,compiling the search for Temporal,go build -o bin/find-temporal ./deploy/devserver/internal/find)
-	@echo "Temporal: $$(bin/find-temporal)"
+	@path=$$(bin/find-temporal) && echo "Temporal: $$path"
 
 clean: ## remove what was built
 	rm -rf bin out

@@ -137,14 +137,19 @@ func TestSignRequestRefuses(t *testing.T) {
 	}
 }
 
-// TestRequestCheckTimes calls Check as a caller does who does not sign.
-func TestRequestCheckTimes(t *testing.T) {
+// TestRequestCheck calls Check as a caller does who does not sign.
+func TestRequestCheck(t *testing.T) {
 	for _, issued := range []Time{0, -1, evidencetest.NewRequest().Expires} {
 		r := evidencetest.NewRequest()
 		r.Issued = issued
 		if err := r.Check(); !errors.Is(err, ErrField) {
 			t.Errorf("issued %v: %v, want ErrField", issued, err)
 		}
+	}
+	r := evidencetest.NewRequest()
+	r.Steps[0].Args = nil
+	if err := r.Check(); !errors.Is(err, ErrField) {
+		t.Errorf("no arguments: %v, want ErrField", err)
 	}
 	if err := evidencetest.NewRequest().Check(); err != nil {
 		t.Error(err)

@@ -83,7 +83,8 @@ func badStatements(t *testing.T) []vector {
 		{"kind of record with another's body", canonical, KindHalt, `evidence/halt/v1`, `evidence/signal/v1`},
 
 		{"unknown effect", "effect \"modify\"", KindDecision, `"effect":"allow","cause"`, `"effect":"modify","cause"`},
-		{"unknown status", "status \"ok\"", KindOutcome, `"status":"done"`, `"status":"ok"`},
+		{"unknown status", "want one of", KindOutcome, `"status":"done"`, `"status":"ok"`},
+		{"unknown status with a cause", "want one of", KindOutcome, `"status":"done","result":{"ok":true}`, `"status":"ok","cause":"c"`},
 		{"unknown verdict", "verdict \"fine\"", KindSeal, `"verdict":"halted"`, `"verdict":"fine"`},
 		{"done without a result", "a result comes with done", KindOutcome, `,"result":{"ok":true}`, ``},
 		{"failed with a result", "a result comes with done", KindOutcome, `"status":"done"`, `"status":"failed","cause":"c"`},
