@@ -99,9 +99,13 @@ func TestGuard(t *testing.T) {
 
 		// Leases.
 		{name: "no live lease", action: "once", change: lapsed, status: evidence.StatusRefused, cause: "lease"},
-		{name: "a lease that ends while it runs", action: "again", change: soon, act: untilStopped, status: evidence.StatusCancelled, cause: evidence.CauseLapsed, calls: 1},
+		{name: "a lease that ends while it runs, may repeat", action: "again", change: soon, act: untilStopped, errIs: contract.ErrTypeAttempt, calls: 1},
 		{name: "a lease that ends while it acts once", action: "once", change: soon, act: untilStopped, status: evidence.StatusUnknown, cause: evidence.CauseLapsed, calls: 1},
-		{name: "a forged renewal", action: "again", change: soon, act: untilStopped, before: renewBy(evidencetest.Worker), status: evidence.StatusCancelled, cause: evidence.CauseLapsed, calls: 1},
+		{name: "a lease that ends while it runs, without effect", action: "once", change: soon, act: func(ctx context.Context, c executor.Call) (json.RawMessage, error) {
+			<-ctx.Done()
+			return nil, &executor.Error{Cause: "x", NoEffect: true}
+		}, status: evidence.StatusCancelled, cause: evidence.CauseLapsed, calls: 1},
+		{name: "a forged renewal", action: "once", change: soon, act: untilStopped, before: renewBy(evidencetest.Worker), status: evidence.StatusUnknown, cause: evidence.CauseLapsed, calls: 1},
 		{name: "a real renewal", action: "once", change: lapsed, before: renewBy(evidencetest.Authority), status: evidence.StatusDone, calls: 1},
 
 		// The effect slot.

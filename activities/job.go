@@ -170,6 +170,11 @@ func (j *job) failed(ctx context.Context, e *executor.Error, why error) (*contra
 	j.s.c.Log.Info("attempt failed", zap.String("execution", j.call.Execution), zap.String("step", j.call.Step),
 		zap.Int32("attempt", j.attempt), zap.String("cause", e.Cause), zap.Bool("last", last), zap.Error(e))
 	switch {
+	case errors.Is(why, errLapsed) && mayRepeat(j.action) && int(j.attempt) < j.action.Attempts+contract.ExtraAttempts:
+		// It has stopped. The next attempt waits for a live lease, and is
+		// refused if there is none: a control plane that comes back within
+		// that time finds its execution going on.
+		return nil, temporal.NewApplicationError("the lease ended while the step ran", contract.ErrTypeAttempt)
 	case errors.Is(why, errLapsed) && harmless:
 		return j.finish(ctx, evidence.StatusCancelled, evidence.CauseLapsed, nil)
 	case errors.Is(why, errLapsed):

@@ -88,6 +88,23 @@ func TestSignRefuses(t *testing.T) {
 	}
 }
 
+// TestSignLargest signs a payload of exactly MaxPayload bytes, and not one
+// more.
+func TestSignLargest(t *testing.T) {
+	signer, about := evidencetest.Signer(evidencetest.Authority), Subject{Execution: "x", Digest: FileDigest(nil)}
+	small, err := signer.Sign(about, &Halt{At: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := MaxPayload - len(small.Payload)
+	if _, err := signer.Sign(about, &Halt{At: 1, Reason: strings.Repeat("x", room)}); err != nil {
+		t.Error(err)
+	}
+	if _, err := signer.Sign(about, &Halt{At: 1, Reason: strings.Repeat("x", room+1)}); !errors.Is(err, ErrEnvelope) {
+		t.Errorf("%v, want ErrEnvelope", err)
+	}
+}
+
 func TestSignRequest(t *testing.T) {
 	alice := evidencetest.Signer(evidencetest.Alice)
 	r := evidencetest.NewRequest()

@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
-	"github.com/google/cel-go/common/types/traits"
 	"github.com/google/cel-go/interpreter"
 
 	"github.com/interlock-run/interlock/evidence"
@@ -99,7 +98,7 @@ type request struct {
 
 func (r *request) getContext() (any, error) {
 	if r.context == nil {
-		r.context = ordered{types.NewStringStringMap(adapt, r.native.Context).(traits.Mapper)}
+		r.context = ordered{types.NewStringStringMap(adapt, r.native.Context)}
 	}
 	return r.context, nil
 }

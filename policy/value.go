@@ -91,7 +91,7 @@ func fromMap(m map[string]any) (ref.Val, error) {
 		}
 		entries[name] = value
 	}
-	return ordered{types.NewStringInterfaceMap(adapt, entries).(traits.Mapper)}, nil
+	return ordered{types.NewStringInterfaceMap(adapt, entries)}, nil
 }
 
 func fromNumber(text string) (ref.Val, error) {
@@ -126,5 +126,5 @@ func (o ordered) Iterator() traits.Iterator {
 	slices.SortFunc(keys, func(a, b ref.Val) int {
 		return cmp.Compare(a.(types.String), b.(types.String))
 	})
-	return types.NewRefValList(adapt, keys).(traits.Lister).Iterator()
+	return types.NewRefValList(adapt, keys).Iterator()
 }

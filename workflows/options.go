@@ -16,11 +16,6 @@ import (
 // a control plane starts again, and to write its outcome down.
 const grace = 60 * time.Second
 
-// crashes is how many more attempts Temporal may make at a step than the
-// catalogue allows: those that a dying worker lost. The guard does not let a
-// lost attempt act twice.
-const crashes = 5
-
 // checking returns the context for an activity of the control plane. These are
 // local activities: they run in the process of the workflow worker, and they
 // block its workflow task, so they are short and never call out.
@@ -49,7 +44,7 @@ func acting(ctx workflow.Context, t *contract.Ticket, p contract.PlannedStep) wo
 		Summary:                p.ID + ": " + p.Action,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: time.Duration(p.BackoffMS) * time.Millisecond, BackoffCoefficient: 2,
-			MaximumInterval: time.Minute, MaximumAttempts: p.Attempts + crashes,
+			MaximumInterval: time.Minute, MaximumAttempts: p.Attempts + contract.ExtraAttempts,
 		},
 	})
 }

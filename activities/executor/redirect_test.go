@@ -73,7 +73,7 @@ func TestHTTPRedirects(t *testing.T) {
 // TestHTTPBadlyDeclared has a GET that changes something. What the catalogue
 // says of the effect counts, not what the method promises.
 func TestHTTPBadlyDeclared(t *testing.T) {
-	server := record(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/b", 302) })
+	server := record(t, func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/b", http.StatusFound) })
 	for _, effect := range []catalogue.Effect{catalogue.Write, catalogue.Irreversible} {
 		h, err := executor.NewHTTP(spec("GET", server.URL+"/a", server.host()), secrets, executor.HTTPOptions{Effect: effect})
 		require.NoError(t, err)

@@ -57,7 +57,7 @@ type HTTP struct {
 	// Method is GET, HEAD, DELETE, POST, PUT or PATCH.
 	Method string
 	// URL is the template of the address: {name} stands for an argument.
-	// [HTTP.Target] fills it in.
+	// The executor fills it in, and refuses what would lead elsewhere.
 	URL string
 	// Hosts are the only hosts, as host:port in lower case, that the action
 	// may talk to, redirects included. The URL's own host is one of them.

@@ -3,7 +3,6 @@ package catalogue_test
 import (
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"strings"
 	"testing"
 
@@ -75,59 +74,6 @@ func TestCheckArgsIsBounded(t *testing.T) {
 	require.ErrorContains(t, err, "unknown")
 }
 
-// TestTarget has one row for each kind of argument in an address.
-func TestTarget(t *testing.T) {
-	tests := []struct{ args, address, body string }{
-		{`{"order_id":"A-1","amount":5,"note":"x"}`, "/orders/A-1/refund?n=5", `{"note":"x"}`},
-		{`{"order_id":"a/b?c#d","amount":-5}`, "/orders/a%2Fb%3Fc%23d/refund?n=-5", `{}`},
-		{`{"order_id":"a&b=c é%","amount":5}`, "/orders/a&b=c%20%C3%A9%25/refund?n=5", `{}`},
-		{`{"order_id":"@evil.example:80","amount":5}`, "/orders/@evil.example:80/refund?n=5", `{}`},
-		{`{"order_id":"...","amount":5,"note":"<&>"}`, "/orders/.../refund?n=5", `{"note":"<&>"}`},
-		{`{"order_id":"x","amount":5,"where":{"zip":12345678901234567890}}`, "/orders/x/refund?n=5", `{"where":{"zip":12345678901234567890}}`},
-		{`{"order_id":"..","amount":5}`, "", ""},
-		{`{"order_id":".","amount":5}`, "", ""},
-		{`{"order_id":"a/../b","amount":5}`, "", ""},
-		{`{"order_id":"a\\..","amount":5}`, "", ""},
-		{`{"order_id":"","amount":5}`, "", ""},
-		{`{"order_id":"a","amount":5.0}`, "", ""},
-		{`{"order_id":"a","amount":5e1}`, "", ""},
-		{`{"order_id":"a"}`, "", ""},
-		{`{"order_id":true,"amount":5}`, "", ""},
-		{`{"order_id":"a","amount":5`, "", ""},
-	}
-	h := refund(t).HTTP
-	for _, tt := range tests {
-		address, body, err := h.Target([]byte(tt.args))
-		if tt.address == "" {
-			require.ErrorIs(t, err, catalogue.ErrArgs, tt.args)
-			require.Empty(t, address)
-			require.Nil(t, body)
-			continue
-		}
-		require.NoError(t, err, tt.args)
-		require.Equal(t, "http://127.0.0.1:8080"+tt.address, address)
-		require.Equal(t, tt.body, string(body))
-		u, err := url.Parse(address)
-		require.NoError(t, err)
-		require.Equal(t, "127.0.0.1:8080", u.Host)
-	}
-}
-
-// TestTargetWithoutBody checks methods that have none, and an empty argument
-// in a query, which is one.
-func TestTargetWithoutBody(t *testing.T) {
-	text := strings.NewReplacer("method: POST", "method: GET", "n={amount}", "n={order_id}", "/{order_id}/", "/x/").Replace(good)
-	a, ok := parse(t, text).Action("orders.refund")
-	require.True(t, ok)
-	address, body, err := a.HTTP.Target([]byte(`{"order_id":"a+b &c","amount":1}`))
-	require.NoError(t, err)
-	require.Nil(t, body)
-	require.Equal(t, "http://127.0.0.1:8080/orders/x/refund?n=a%2Bb+%26c", address)
-	address, _, err = a.HTTP.Target([]byte(`{"order_id":"","amount":1}`))
-	require.NoError(t, err)
-	require.Equal(t, "http://127.0.0.1:8080/orders/x/refund?n=", address)
-}
-
 // FuzzCatalogue parses any bytes as a catalogue. What parses must hold to the
 // bounds that the executor relies on.
 func FuzzCatalogue(f *testing.F) {
@@ -166,14 +112,5 @@ func FuzzArgs(f *testing.F) {
 		var object map[string]any
 		require.NoError(t, json.Unmarshal(args, &object))
 		require.Contains(t, object, "amount")
-		address, body, err := a.HTTP.Target(args)
-		if err != nil {
-			return
-		}
-		u, err := url.Parse(address)
-		require.NoError(t, err)
-		require.Equal(t, "127.0.0.1:8080", u.Host)
-		require.Len(t, strings.Split(u.EscapedPath(), "/"), 4)
-		require.True(t, json.Valid(body))
 	})
 }

@@ -35,6 +35,11 @@ const (
 	AttributeHaltCause = "InterlockHaltCause"
 )
 
+// ExtraAttempts is how many more attempts Temporal may make at a step than the
+// catalogue allows: those that a dying worker lost, and those that stopped
+// with their lease. The guard does not let a lost attempt act twice.
+const ExtraAttempts = 5
+
 // ErrTypeUnsealed is the type of the error with which an execution ends that
 // has no seal. There is no proof: treat it as refused, and look.
 const ErrTypeUnsealed = "interlock.Unsealed"

@@ -88,7 +88,7 @@ func parseRequest(name string, data []byte) (*evidence.Request, error) {
 func decodeRequest(data []byte) (f *requestFile, err error) {
 	defer func() {
 		if crash := recover(); crash != nil {
-			f, err = nil, fmt.Errorf(" not YAML: %v", crash)
+			f, err = nil, fmt.Errorf(" couldn't be read as YAML (a tag, such as !x, where a list belongs?): %v", crash)
 		}
 	}()
 	f = &requestFile{}

@@ -67,6 +67,15 @@ func TestParseRequestRefuses(t *testing.T) {
 	}
 }
 
+// TestParseRequestOutlivesTheLibrary, which panics on a tag where a list
+// belongs.
+func TestParseRequestOutlivesTheLibrary(t *testing.T) {
+	r, err := parseRequest("r.yaml", []byte("purpose: p\npolicy: q\nsteps:\n  - {id: a, action: x, needs: !b c}\n"))
+	require.ErrorIs(t, err, errUsage)
+	require.ErrorContains(t, err, "r.yaml: couldn't be read as YAML")
+	require.Nil(t, r)
+}
+
 // FuzzParseRequest: whatever it takes can be signed or is refused by name; it
 // never panics, and the arguments are JSON.
 func FuzzParseRequest(f *testing.F) {
