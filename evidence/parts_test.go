@@ -227,6 +227,27 @@ func TestDigestParts(t *testing.T) {
 	}
 }
 
+// TestTextsRefused has texts that are almost a digest or a time, and checks
+// that a refusal leaves what was there, and that none is read as none.
+func TestTextsRefused(t *testing.T) {
+	d, at := FileDigest([]byte("abc")), evidencetest.Start
+	for _, text := range []string{
+		strings.ToUpper(d.String()), d.String()[1:], d.String() + "0", d.String() + "00", d.String()[2:] + "zz", strings.Repeat("0", 128), d.String()[:127] + " ",
+	} {
+		if err := d.UnmarshalText([]byte(text)); !errors.Is(err, ErrDigest) || d != FileDigest([]byte("abc")) {
+			t.Errorf("%q: %v, want ErrDigest", text, err)
+		}
+	}
+	for _, text := range []string{"-", "1970-01-01T00:00:00.000Z", "2026-01-31T09:30:00.000z", "2026-01-31T24:00:00.000Z", "2026-12-31T23:59:60.000Z"} {
+		if err := at.UnmarshalText([]byte(text)); !errors.Is(err, ErrTime) || at != evidencetest.Start {
+			t.Errorf("%q: %v, want ErrTime", text, err)
+		}
+	}
+	if d.UnmarshalText(nil) != nil || !d.IsZero() || at.UnmarshalText(nil) != nil || at != 0 {
+		t.Errorf("none is read as %v, %v", d, at)
+	}
+}
+
 func TestChainAt(t *testing.T) {
 	var whole Chain
 	whole.Append(FileDigest([]byte("1")))
