@@ -154,8 +154,7 @@ func (p *plane) decide(steps []string, fresh ...evidence.Envelope) (*contract.De
 // outcome is what an honest worker says of step a.
 func (p *plane) outcome(work contract.Work, status evidence.Status, cause string) evidence.Envelope {
 	p.t.Helper()
-	rec, err := work.Decision.Decode()
-	require.NoError(p.t, err)
+	rec := p.record(work)
 	d := rec.Predicate.(*evidence.Decision)
 	o := &evidence.Outcome{
 		Decision: rec.Digest, Binding: d.Binding, Step: d.Step, Action: d.Action, Worker: evidencetest.Worker, Attempt: 1,
@@ -167,6 +166,20 @@ func (p *plane) outcome(work contract.Work, status evidence.Status, cause string
 	e, err := evidencetest.Signer(evidencetest.Worker).Sign(rec.Subject, o)
 	require.NoError(p.t, err)
 	return e
+}
+
+// record returns the decision of a work order, which the test has followed to.
+func (p *plane) record(work contract.Work) *evidence.Record {
+	p.t.Helper()
+	for _, e := range p.all {
+		if e.Digest() == work.Decision {
+			rec, err := e.Decode()
+			require.NoError(p.t, err)
+			return rec
+		}
+	}
+	p.t.Fatal("no such decision")
+	return nil
 }
 
 func TestAuthorizeRefuses(t *testing.T) {
@@ -287,8 +300,7 @@ func TestDecideHalts(t *testing.T) {
 		{name: "a step that needs one that is not done", steps: []string{"b"}, want: "decision.impossible"},
 		{name: "nonsense as an outcome", fresh: func(*plane, contract.Work) evidence.Envelope { return evidence.Envelope{} }, want: "record.forged"},
 		{name: "a halt of the authority's as an outcome", fresh: func(p *plane, w contract.Work) evidence.Envelope {
-			rec, err := w.Decision.Decode()
-			require.NoError(p.t, err)
+			rec := p.record(w)
 			d := rec.Predicate.(*evidence.Decision)
 			e, err := evidencetest.Signer(evidencetest.Authority).Sign(rec.Subject, &evidence.Halt{
 				Position: p.head, At: d.At, Grant: d.Grant, Binding: d.Binding, Check: "x", Reason: "x",
@@ -378,7 +390,7 @@ func TestSealJudgesByTheRecords(t *testing.T) {
 	out, err := p.decide([]string{"a"})
 	require.NoError(t, err)
 	p.follow(out.Entries)
-	d := out.Allowed[0].Decision.Digest()
+	d := out.Allowed[0].Decision
 	_, err = p.store.(*store.Store).Take(t.Context(), store.Slot{
 		Run: testRun, Step: "a", Decision: d, Key: evidence.IdempotencyKey(p.all[0].Digest(), "a"), Worker: evidencetest.Worker, At: 1,
 	})
@@ -396,7 +408,7 @@ func TestSealFindsALostOutcome(t *testing.T) {
 	require.NoError(t, err)
 	p.follow(out.Entries)
 	st := p.store.(*store.Store)
-	_, err = st.Take(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: out.Allowed[0].Decision.Digest(), Key: "k", Worker: evidencetest.Worker, At: 1})
+	_, err = st.Take(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: out.Allowed[0].Decision, Key: "k", Worker: evidencetest.Worker, At: 1})
 	require.NoError(t, err)
 	require.NoError(t, st.Finish(t.Context(), testRun, "a", p.outcome(out.Allowed[0], evidence.StatusFailed, "x")))
 	p.sealed(t, contract.SealInput{}, evidence.Failed, "x")

@@ -154,7 +154,7 @@ func (c *Control) steps(ctx context.Context, x *execution, ids []string) (*contr
 			out.Stop = contract.Cause{Check: d.Cause, Reason: d.Reason}
 			return out, nil
 		}
-		out.Allowed = append(out.Allowed, contract.Work{Step: id, Decision: rec.Envelope})
+		out.Allowed = append(out.Allowed, contract.Work{Step: id, Decision: rec.Digest})
 	}
 	return out, nil
 }

@@ -199,23 +199,34 @@ func (j *job) cause(e *executor.Error, why error) string {
 	return e.Cause
 }
 
-// finish signs the outcome and puts it beside the slot before it is returned,
-// so that an answer that is lost on its way can be found again.
+// finish signs the outcome and puts it beside the slot, so that an answer that
+// is lost on its way can be found again.
 func (j *job) finish(ctx context.Context, status evidence.Status, cause string, result json.RawMessage) (*contract.RunOutput, error) {
 	out, err := j.outcome(status, cause, result)
 	if err != nil {
 		return nil, err
 	}
 	// The effect has happened or not: a cancelled context must not lose the
-	// record of it.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	if err := j.s.c.Store.Finish(ctx, j.run, j.decision.Step, out.Outcome); err != nil {
-		// The signed outcome still reaches the chain through the workflow,
-		// which will find the store away for itself.
-		j.s.c.Log.Error("outcome not stored by the worker", zap.String("execution", j.call.Execution), zap.String("step", j.call.Step), zap.Error(err))
+	// record of it. A step that can be repeated need not wait for the disk:
+	// losing its answer costs one more attempt with the same key.
+	ctx = context.WithoutCancel(ctx)
+	if mayRepeat(j.action) {
+		j.s.storing.Go(func() { j.store(ctx, out.Outcome) })
+	} else {
+		j.store(ctx, out.Outcome)
 	}
 	return out, nil
+}
+
+// store puts the outcome beside the slot. Where that fails, the signed outcome
+// still reaches the chain through the workflow, which will find the store away
+// for itself.
+func (j *job) store(ctx context.Context, outcome evidence.Envelope) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := j.s.c.Store.Finish(ctx, j.run, j.decision.Step, outcome); err != nil {
+		j.s.c.Log.Error("outcome not stored by the worker", zap.String("execution", j.call.Execution), zap.String("step", j.call.Step), zap.Error(err))
+	}
 }
 
 func (j *job) outcome(status evidence.Status, cause string, result json.RawMessage) (*contract.RunOutput, error) {

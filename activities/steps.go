@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"sync"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -41,7 +42,14 @@ type StepsConfig struct {
 
 // Steps has the activity of a step worker. Its methods are safe for concurrent
 // use.
-type Steps struct{ c StepsConfig }
+type Steps struct {
+	c       StepsConfig
+	storing sync.WaitGroup // outcomes on their way to the store
+}
+
+// Drain waits until every outcome is in the store, or could not be put there.
+// It must be called after the worker has stopped and before the store closes.
+func (s *Steps) Drain() { s.storing.Wait() }
 
 // NewSteps returns the activity of a step worker, or [ErrConfig] with
 // everything that is missing. An action of the catalogue without an executor

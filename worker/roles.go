@@ -111,6 +111,7 @@ func (w *Worker) addSteps(c Config, cat *catalogue.Catalogue) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
+	w.drain = act.Drain
 	o := Options()
 	o.DisableWorkflowWorker = true
 	sw := sdk.New(c.Client, c.Queues.Steps, o)

@@ -65,6 +65,7 @@ type Steps struct {
 type Worker struct {
 	store   *store.Store
 	workers []sdk.Worker
+	drain   func() // waits for the step worker's last writes
 	log     *zap.Logger
 }
 
@@ -85,7 +86,7 @@ func New(ctx context.Context, c Config) (*Worker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	w := &Worker{store: st, log: c.Log}
+	w := &Worker{store: st, log: c.Log, drain: func() {}}
 	if err := w.build(ctx, c, cat); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
@@ -139,7 +140,10 @@ func (w *Worker) stop(workers []sdk.Worker) {
 }
 
 // Close closes the store of a worker that does not run.
-func (w *Worker) Close() error { return w.store.Close() }
+func (w *Worker) Close() error {
+	w.drain()
+	return w.store.Close()
+}
 
 func readCatalogue(path string) (*catalogue.Catalogue, error) {
 	data, err := os.ReadFile(path)

@@ -84,6 +84,17 @@ func (x *execution) takeFresh(d evidence.Digest) *evidence.Envelope {
 	return nil
 }
 
+// record returns the record with the given digest, or nil. What is looked for
+// is nearly always the newest.
+func (x *execution) record(d evidence.Digest) *evidence.Envelope {
+	for i := len(x.records) - 1; i >= 0; i-- {
+		if x.records[i].Digest() == d {
+			return &x.records[i]
+		}
+	}
+	return nil
+}
+
 // ready returns the steps that may be decided now: not handed out yet, and
 // everything they need is done.
 func (x *execution) ready() []string {

@@ -149,11 +149,12 @@ func (l *loop) lapsed() bool {
 // start hands an allowed step to the step workers.
 func (l *loop) start(w contract.Work) {
 	s := l.x.byID[w.Step]
-	if s == nil || s.ordered || l.over {
+	decision := l.x.record(w.Decision)
+	if s == nil || s.ordered || l.over || decision == nil {
 		return
 	}
 	s.ordered, s.running = true, true
-	future := workflow.ExecuteActivity(acting(l.steps, l.ticket, s.plan), contract.RunStep, contract.RunInput{Decision: w.Decision, Args: s.plan.Args})
+	future := workflow.ExecuteActivity(acting(l.steps, l.ticket, s.plan), contract.RunStep, contract.RunInput{Decision: *decision, Args: s.plan.Args})
 	l.sel.AddFuture(future, func(f workflow.Future) { l.ended(s, f) })
 }
 

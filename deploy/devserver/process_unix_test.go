@@ -53,7 +53,7 @@ func runs(pid int) bool {
 // signal from its child.
 func TestStopReachesTheGroup(t *testing.T) {
 	const forever = `while :; do sleep 0.05; done`
-	const farewell = `trap "touch $FILE.bye; exit" TERM; echo $$ > $FILE; ` + forever
+	const farewell = `trap ": > $FILE.bye; exit" TERM; echo $$ > $FILE; ` + forever
 	tests := []struct {
 		name, body string
 		farewell   bool // the child gets to say it

@@ -159,10 +159,11 @@ type DecideInput struct {
 	Steps []string            `json:"steps,omitempty"`
 }
 
-// A Work order is one step that was allowed.
+// A Work order is one step that was allowed, and the record of the decision,
+// which is among the entries or known already.
 type Work struct {
-	Step     string            `json:"step"`
-	Decision evidence.Envelope `json:"decision"`
+	Step     string          `json:"step"`
+	Decision evidence.Digest `json:"decision"`
 }
 
 // DecideOutput is what Decide returns: the records that follow Head, and the
