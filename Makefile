@@ -34,12 +34,12 @@ demo: temporal ## show governed executions, from a request to a proof
 	$(call watched,compiling the demo,go build -o bin/demo ./deploy/demo)
 	@bin/demo
 
-dev: temporal ## run everything here: Temporal, all roles, the proof server
-	$(call watched,compiling interlockd,go build -o bin/interlockd ./worker/cmd/interlockd)
-	@bin/interlockd dev
+dev: temporal build ## run everything here, on out/dev: Temporal, control plane, step worker
+	@[ -f out/dev/interlock.yaml ] || { mkdir -p out && bin/interlock init out/dev; }
+	@bin/interlockd dev --config out/dev
 
 build: ## build interlockd and interlock into bin/
-	$(call watched,building,go build -trimpath -o bin/ ./worker/cmd/interlockd ./starter/cmd/interlock)
+	$(call watched,building,go build -o bin/ ./worker/cmd/interlockd ./starter/cmd/interlock)
 
 test: temporal ## run all tests, with the race detector if there is a C compiler
 	@echo "$(if $(RACE),testing with the race detector,testing without the race detector: there is no C compiler)"
@@ -70,7 +70,7 @@ bench: temporal ## run the benchmarks (BENCH=pattern, PACKAGES=./evidence)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout=60m $(PACKAGES)
 
 histories: temporal ## record the histories again that replay is tested with
-	@go run ./workflows/internal/record
+	@go test ./workflows -run '^TestRecord$$' -record -count=1
 
 # `go test -list` prints the names of a package's targets, then the package.
 fuzz: ## fuzz every target for FUZZTIME=30s

@@ -1,27 +1,18 @@
+//go:build unix
+
 package devserver
 
 import (
 	"context"
 	"errors"
-	"net"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
-
-func portOf(t testing.TB, address string) int {
-	t.Helper()
-	_, port, err := net.SplitHostPort(address)
-	require.NoError(t, err)
-	n, err := strconv.Atoi(port)
-	require.NoError(t, err)
-	return n
-}
 
 // TestFailedStart checks that every way of not getting ready says so, quotes
 // the server, and leaves no process and no folder behind.

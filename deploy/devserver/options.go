@@ -79,6 +79,9 @@ func (o Options) complete() (Options, bool, error) {
 	if o.Namespace == "" {
 		o.Namespace = defaultNamespace
 	}
+	if o.Headless {
+		o.UIPort = 0 // whether it is free does not matter
+	}
 	// The server runs in Dir; the caller's paths are relative to elsewhere.
 	for _, path := range []*string{&o.Binary, &o.Dir, &o.DB} {
 		if *path == "" {

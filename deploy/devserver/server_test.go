@@ -114,6 +114,9 @@ func TestFixedPorts(t *testing.T) {
 	_, err = Start(t.Context(), Options{Binary: s.proc.cmd.Path, Port: p.frontend})
 	assert.ErrorContains(t, err, "choose another port")
 	assert.NoError(t, s.Err(), "the server that was there first")
+
+	headless := startServer(t, Options{Headless: true, UIPort: p.ui})
+	assert.Empty(t, headless.UI, "a port that is not used may be taken")
 }
 
 // TestLostPorts makes the race happen that pickPorts cannot exclude: a port is

@@ -103,7 +103,9 @@ func dev(ctx context.Context, f *config.File, port, uiPort int, stdout, stderr i
 		return err
 	}
 	f.Temporal.Address, f.SearchAttributes = server.Address, true
-	fmt.Fprintf(stdout, "Temporal   %s (namespace %s)\nTemporal UI %s\n", server.Address, server.Namespace, server.UI)
+	fmt.Fprintf(stdout, "Temporal     %s (namespace %s)\nTemporal UI  %s\n", server.Address, server.Namespace, server.UI)
+	fmt.Fprintf(stdout, "try          interlock start --config %[1]s %[2]s\n             interlock start --config %[1]s %[3]s\n",
+		f.Dir(), f.Path("request.yaml"), f.Path("request-denied.yaml"))
 	return errors.Join(work(ctx, f, []string{"control", "steps"}, stdout), server.Stop())
 }
 

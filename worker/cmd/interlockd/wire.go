@@ -124,10 +124,11 @@ func portOf(address string) (int, error) {
 	return n, nil
 }
 
-// sdkLogger gives the Temporal SDK our logger.
+// sdkLogger gives the Temporal SDK our logger. What it says of itself in the
+// ordinary course of things is of no use to an operator.
 type sdkLogger struct{ *zap.SugaredLogger }
 
 func (l sdkLogger) Debug(msg string, kv ...any) { l.Debugw(msg, kv...) }
-func (l sdkLogger) Info(msg string, kv ...any)  { l.Infow(msg, kv...) }
+func (l sdkLogger) Info(msg string, kv ...any)  { l.Debugw(msg, kv...) }
 func (l sdkLogger) Warn(msg string, kv ...any)  { l.Warnw(msg, kv...) }
 func (l sdkLogger) Error(msg string, kv ...any) { l.Errorw(msg, kv...) }
