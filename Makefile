@@ -25,7 +25,7 @@ $(2) && echo "$(1): done in $$(seconds)"
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test check format tidy vet staticcheck workflowcheck bench histories fuzz temporal clean
+.PHONY: help demo dev build test check format tidy vet staticcheck workflowcheck bench benchmarks histories fuzz temporal clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,7 +66,13 @@ staticcheck: ## run staticcheck
 workflowcheck: ## check that workflow code is deterministic
 	$(call watched,workflowcheck,$(TOOL) workflowcheck ./workflows/... ./evidence/...)
 
-bench: temporal ## run the benchmarks (BENCH=pattern, PACKAGES=./evidence)
+bench: temporal ## compare governed with ungoverned executions: latency, throughput, history
+	$(call watched,compiling the benchmark,go test -c -o bin/worker.test ./worker)
+	@cd worker && ../bin/worker.test -test.run '^$$' -test.bench 'Governance/latency' -test.benchtime 100x
+	@cd worker && ../bin/worker.test -test.run '^$$' -test.bench 'Governance/throughput' -test.benchtime 4x
+	@cd worker && ../bin/worker.test -test.run '^$$' -test.bench 'Governance/history' -test.benchtime 1x
+
+benchmarks: temporal ## run every benchmark (BENCH=pattern, PACKAGES=./evidence)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout=60m $(PACKAGES)
 
 histories: temporal ## record the histories again that replay is tested with

@@ -64,6 +64,7 @@ type Report struct {
 	Policy    PolicyRef `json:"policy"`
 	Verdict   Verdict   `json:"verdict"`
 	Cause     string    `json:"cause"`
+	Reason    string    `json:"reason,omitempty"` // of the denial or halt, for people
 	Sealed    Time      `json:"sealed"`
 	Records   int       `json:"records"`
 	Head      Digest    `json:"head"`
@@ -155,6 +156,11 @@ func (r *Report) claims(records []*Record) {
 			r.Policy = p.Policy
 		case *Decision:
 			r.Policy = p.Policy
+			if !p.Effect.Allows() {
+				r.Reason = p.Reason
+			}
+		case *Halt:
+			r.Reason = p.Reason
 		case *Seal:
 			r.Run, r.Verdict, r.Cause = p.Binding.Run, p.Verdict, p.Cause
 			r.Sealed, r.Steps = p.At, append(r.Steps[:0], p.Steps...)
@@ -174,7 +180,7 @@ func (r *Report) complete(records []*Record) {
 			r.Complete.no(i, "record %d (%s) does not follow the records before it: it says %d records ending in %s, there are %d ending in %s", i, rec.Kind(), at.Seq, at.Prev.Short(), i, chain.Next().Prev.Short())
 		}
 		if last := i == len(records)-1; last != (rec.Kind() == KindSeal) {
-			r.Complete.no(i, "record %d is a %s: %s", i, rec.Kind(), sealComplaint(last))
+			r.Complete.no(i, "record %d is %s %s: %s", i, article(rec.Kind()), rec.Kind(), sealComplaint(last))
 		}
 		chain.Append(rec.Digest)
 	}
@@ -224,4 +230,12 @@ func (r *Report) governed(records []*Record, domain string) {
 			return
 		}
 	}
+}
+
+// article is for findings, which people read.
+func article(k Kind) string {
+	if k == KindOutcome {
+		return "an"
+	}
+	return "a"
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -68,6 +69,7 @@ type result struct {
 	Request   evidence.Digest    `json:"request"`
 	Verdict   evidence.Verdict   `json:"verdict"`
 	Cause     string             `json:"cause"`
+	Reason    string             `json:"reason,omitempty"`
 	Sealed    evidence.Time      `json:"sealed"`
 	Records   uint64             `json:"records"`
 	Head      evidence.Digest    `json:"head"`
@@ -88,16 +90,47 @@ func resultOf(r *contract.Receipt) result {
 	return out
 }
 
+// reason asks for the records behind a seal and returns why the execution was
+// denied or halted, if they verify and end in that seal. It is a help for
+// people; without an answer the verdict stands as it is.
+func (s *session) reason(ctx context.Context, r *contract.Receipt) string {
+	if r.Verdict == evidence.Completed {
+		return ""
+	}
+	trust, err := s.file.ReadTrust()
+	if err != nil {
+		return ""
+	}
+	proof, err := s.Proof(ctx, r.Execution)
+	if err != nil {
+		return ""
+	}
+	report := evidence.Verify(trust, proof)
+	if report.Err() != nil || report.Head != r.Head {
+		return ""
+	}
+	return report.Reason
+}
+
+// because is a cause with its reason, where that says more.
+func because(cause, reason string) string {
+	if reason == "" {
+		return cause
+	}
+	return cause + ": " + reason
+}
+
 // verdict writes the end of an execution.
-func (a *app) verdict(r *contract.Receipt) {
+func (a *app) verdict(ctx context.Context, s *session, r *contract.Receipt) {
 	res := resultOf(r)
+	res.Reason = s.reason(ctx, r)
 	if a.json() {
 		a.encode(a.out, res)
 		return
 	}
 	a.rows(
 		row{"verdict", string(res.Verdict)},
-		row{"cause", res.Cause},
+		row{"cause", because(res.Cause, res.Reason)},
 		row{"sealed", fmt.Sprintf("%v, %d records, head %s", res.Sealed, res.Records, res.Head.Short())},
 	)
 	a.steps(res.Steps)

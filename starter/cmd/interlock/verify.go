@@ -112,7 +112,7 @@ func (a *app) report(trust *evidence.Trust, r *evidence.Report) {
 			row{"principal", r.Principal},
 			row{"policy", fmt.Sprintf("%s, version %d, %s", r.Policy.Name, r.Policy.Version, r.Policy.Digest.Short())},
 			row{"verdict", string(r.Verdict)},
-			row{"cause", r.Cause},
+			row{"cause", because(r.Cause, r.Reason)},
 			row{"sealed", r.Sealed.String()},
 			row{"records", fmt.Sprintf("%d, head %s", r.Records, r.Head.Short())},
 		)

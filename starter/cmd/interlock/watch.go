@@ -85,7 +85,7 @@ func (a *app) follow(ctx context.Context, s *session, x *starter.Execution, v vi
 	<-done
 	if receipt != nil {
 		v.end(resultOf(receipt).Steps)
-		a.verdict(receipt)
+		a.verdict(ctx, s, receipt)
 	}
 	return interrupted(ctx, x, err)
 }
@@ -123,7 +123,7 @@ func (a *app) status(ctx context.Context, id string) error {
 		}
 		receipt, err := x.Wait(ctx)
 		if receipt != nil {
-			a.verdict(receipt)
+			a.verdict(ctx, s, receipt)
 		}
 		return err
 	}
