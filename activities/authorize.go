@@ -34,13 +34,17 @@ type refusal struct {
 // If the store does not answer, the last attempt denies, and that denial is
 // the one record that is not in the store: nothing can have run.
 func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*contract.Admission, error) {
+	if err := onlyLocal(ctx); err != nil {
+		return nil, err
+	}
 	run := runOf(ctx)
 	x, err := c.open(ctx, run)
 	if err != nil {
 		return c.unstored(ctx, run, request, err)
 	}
+	defer c.letGo(x)
 	if x.lineage.Count() > 0 { // an earlier attempt got as far as the store
-		defer x.mu.Unlock()
+		defer x.release()
 		return c.admission(x), nil
 	}
 	nonce, refused := c.judge(ctx, x, request)
@@ -50,7 +54,7 @@ func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*co
 	}
 	err = c.commit(ctx, x, nonce)
 	if err == nil {
-		defer x.mu.Unlock()
+		defer x.release()
 		return c.admission(x), nil
 	}
 	c.abandon(x)
@@ -63,7 +67,7 @@ func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*co
 // judge returns why the request is refused, or nil. If the request is
 // authentic it has been added to x, and its nonce is to be consumed.
 func (c *Control) judge(ctx context.Context, x *execution, request evidence.Envelope) (*store.Nonce, *refusal) {
-	rec, err := c.c.Trust.Open(request)
+	rec, err := openNow(c.c.Trust, request, evidence.TimeOf(c.c.Now()))
 	if err != nil {
 		return nil, &refusal{cause: untrusted(err), reason: "the request is not signed by a principal that is trusted now"}
 	}
@@ -140,7 +144,7 @@ func (c *Control) grant(x *execution, req *evidence.Request, ruling evidence.Rul
 		Principal: req.Principal, Binding: c.bindingOf(x.run),
 		Policy: c.c.Policy.Ref(), Catalogue: c.c.Catalogue.Digest(),
 		Rules: ruling.Rules, Probes: probes, Terms: c.c.Terms,
-		Lease: evidence.Lease{Number: 1, Until: c.leaseEnd(at, req.Expires)}, Expires: req.Expires,
+		Lease: evidence.Lease{Number: 1, Until: leaseEnd(at, req.Expires, c.c.Terms)}, Expires: req.Expires,
 	}
 	if err := c.sign(x, c.c.Authority, g); err != nil {
 		c.c.Log.Error("grant not possible", zap.String("execution", req.ID), zap.Error(err))
@@ -149,9 +153,10 @@ func (c *Control) grant(x *execution, req *evidence.Request, ruling evidence.Rul
 	return nil
 }
 
-// leaseEnd is when a lease that is given now ends: never after the grant.
-func (c *Control) leaseEnd(now, expires evidence.Time) evidence.Time {
-	return min(now.Add(time.Duration(c.c.Terms.LeaseMS)*time.Millisecond), expires)
+// leaseEnd is when a lease that is given now ends: never after the grant. The
+// terms are the grant's, whatever the configuration says by now.
+func leaseEnd(now, expires evidence.Time, t evidence.Terms) evidence.Time {
+	return min(now.Add(time.Duration(t.LeaseMS)*time.Millisecond), expires)
 }
 
 // answer adds the denial, if there is one.
@@ -187,8 +192,7 @@ func (c *Control) unstored(ctx context.Context, run store.Run, request evidence.
 // deny makes a chain that is nothing but the request, where it is authentic,
 // and its denial.
 func (c *Control) deny(ctx context.Context, run store.Run, request evidence.Envelope, r *refusal, keep bool) (*contract.Admission, error) {
-	x := &execution{run: run}
-	x.reset()
+	x := newExecution(run)
 	if rec, err := c.c.Trust.Open(request); err == nil && rec.Kind() == evidence.KindRequest {
 		if err := x.add(rec); err != nil {
 			return nil, err
@@ -210,7 +214,12 @@ func (c *Control) sign(x *execution, key *evidence.Signer, p evidence.Predicate)
 	return c.signAbout(x, key, x.lineage.Subject(), p)
 }
 
+// signAbout signs nothing that a verifier would not believe: the key must be
+// valid at the time the record states.
 func (c *Control) signAbout(x *execution, key *evidence.Signer, about evidence.Subject, p evidence.Predicate) error {
+	if _, err := c.c.Trust.Key(key.KeyID(), evidence.RoleFor(p.Kind()), p.When()); err != nil {
+		return err
+	}
 	e, err := key.Sign(about, p)
 	if err != nil {
 		return err

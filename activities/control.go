@@ -126,6 +126,17 @@ func runOf(ctx context.Context) store.Run {
 	return store.Run{Namespace: info.Namespace, Workflow: info.WorkflowExecution.ID, Run: info.WorkflowExecution.RunID}
 }
 
+// onlyLocal refuses to run as a regular activity. Only workflow code in this
+// process can start a local one; a regular one can be started by anybody who
+// may write to the namespace, with any input, in anybody's run.
+func onlyLocal(ctx context.Context) error {
+	if activity.GetInfo(ctx).IsLocalActivity {
+		return nil
+	}
+	return temporal.NewNonRetryableApplicationError("this is a local activity of the control plane", contract.ErrTypeRefused, nil,
+		contract.Cause{Check: "guard.local", Reason: "it was called as a regular activity"})
+}
+
 // bindingOf returns the binding of everything that is signed for a run.
 func (c *Control) bindingOf(run store.Run) evidence.Binding {
 	return evidence.Binding{Namespace: run.Namespace, Workflow: run.Workflow, Run: run.Run, Epoch: Epoch, Queue: c.c.Queue}

@@ -24,13 +24,17 @@ import (
 // and held to the rules of [evidence.Lineage] first. Any check that fails
 // comes back as a halt; an error means that the store did not answer.
 func (c *Control) Decide(ctx context.Context, in contract.DecideInput) (*contract.DecideOutput, error) {
+	if err := onlyLocal(ctx); err != nil {
+		return nil, err
+	}
 	for range 3 {
 		out, err := c.decide(ctx, in)
 		if !errors.Is(err, store.ErrConflict) {
 			return out, err
 		}
-		// Another attempt at this same decision was faster: read what it
-		// stored, and return that.
+		// Another attempt at this same decision was faster, or another control
+		// plane went on with the execution: read what is stored, and go on
+		// from that.
 	}
 	return nil, storeError(store.ErrConflict)
 }
@@ -44,14 +48,19 @@ func (c *Control) decide(ctx context.Context, in contract.DecideInput) (*contrac
 	if err != nil {
 		return nil, storeError(err)
 	}
+	defer c.letGo(x)
+	fresh := x.fresh
 	out, err := c.extend(ctx, x, in)
 	if err == nil {
 		err = c.commit(ctx, x, nil)
 	}
 	switch {
-	case errors.Is(err, errHead):
+	case errors.Is(err, errHead) && fresh:
 		c.abandon(x)
 		return haltOutput("store.head", err), nil
+	case errors.Is(err, errHead): // the copy may be an old one: read again
+		c.abandon(x)
+		return nil, store.ErrConflict
 	case errors.Is(err, store.ErrConflict):
 		c.abandon(x)
 		return nil, err
@@ -60,7 +69,7 @@ func (c *Control) decide(ctx context.Context, in contract.DecideInput) (*contrac
 		return nil, storeError(err)
 	}
 	out.Entries = x.since(in.Head, in.Fresh)
-	x.mu.Unlock()
+	x.release()
 	return out, nil
 }
 
@@ -75,7 +84,11 @@ func (c *Control) extend(ctx context.Context, x *execution, in contract.DecideIn
 	if halt := c.receive(x, in.Fresh); halt != nil {
 		return &contract.DecideOutput{Stop: *halt, Halt: true}, nil
 	}
-	if halt := c.trip(ctx, x, in.Head); halt != nil {
+	halt := c.trip(ctx, x, in.Head)
+	if g := x.lineage.Grant(); halt == nil && len(in.Steps) > 0 && c.now(&x.lineage) >= g.Expires {
+		halt = &contract.Cause{Check: "grant.expired", Reason: fmt.Sprintf("the grant expired at %v", g.Expires)}
+	}
+	if halt != nil {
 		return &contract.DecideOutput{Stop: *halt, Halt: true}, nil
 	}
 	if stopped := x.lineage.Stopped(); stopped != "" {
@@ -88,22 +101,30 @@ func (c *Control) extend(ctx context.Context, x *execution, in contract.DecideIn
 }
 
 // receive verifies and adds the records that the workflow was given by others.
-// The first that cannot be believed is a failed check.
-func (c *Control) receive(x *execution, fresh []evidence.Envelope) *contract.Cause {
+// The first that cannot be believed is a failed check; the good ones among the
+// others are added all the same, because they say what happened.
+func (c *Control) receive(x *execution, fresh []evidence.Envelope) (bad *contract.Cause) {
 	for _, e := range fresh {
 		if x.has(e.Digest()) {
 			continue
 		}
-		rec, err := c.c.Trust.Open(e)
-		if err != nil {
-			return &contract.Cause{Check: "record.forged", Reason: sentence(err)}
+		if cause := c.receiveOne(x, e); cause != nil && bad == nil {
+			bad = cause
 		}
-		if k := rec.Kind(); k != evidence.KindOutcome && k != evidence.KindSignal {
-			return &contract.Cause{Check: "record.forged", Reason: fmt.Sprintf("a %s was handed in as an outcome or signal", k)}
-		}
-		if err := x.add(rec); err != nil {
-			return &contract.Cause{Check: "record.misplaced", Reason: sentence(err)}
-		}
+	}
+	return bad
+}
+
+func (c *Control) receiveOne(x *execution, e evidence.Envelope) *contract.Cause {
+	rec, err := c.c.Trust.Open(e)
+	if err != nil {
+		return &contract.Cause{Check: "record.forged", Reason: sentence(err)}
+	}
+	if k := rec.Kind(); k != evidence.KindOutcome && k != evidence.KindSignal {
+		return &contract.Cause{Check: "record.forged", Reason: fmt.Sprintf("a %s was handed in as an outcome or signal", k)}
+	}
+	if err := x.add(rec); err != nil {
+		return &contract.Cause{Check: "record.misplaced", Reason: sentence(err)}
 	}
 	return nil
 }
@@ -120,9 +141,6 @@ func (c *Control) trip(ctx context.Context, x *execution, head evidence.Position
 	}
 	if g.Catalogue != c.c.Catalogue.Digest() {
 		return &contract.Cause{Check: "catalogue.pinned", Reason: "the catalogue in force is not the one of the grant"}
-	}
-	if now := c.now(&x.lineage); now >= g.Expires {
-		return &contract.Cause{Check: "grant.expired", Reason: fmt.Sprintf("the grant expired at %v", g.Expires)}
 	}
 	if p := failed(measure(ctx, c.c.Probes, c.pinned(x.run, &x.lineage, head), true)); p != nil {
 		return &contract.Cause{Check: "probe." + p.Name, Reason: "an integrity probe is " + string(p.Status)}
@@ -183,7 +201,7 @@ func (c *Control) decideStep(x *execution, id string, lease evidence.Lease) (*ev
 	} else if r.Effect.Allows() {
 		// Another control plane's clock may be ahead of this one's: a decision
 		// never promises more than one lease from its own time on.
-		lease.Until = min(lease.Until, c.leaseEnd(now, g.Expires))
+		lease.Until = min(lease.Until, leaseEnd(now, g.Expires, g.Terms))
 		d.Effect, d.Lease = evidence.Allow, lease
 	}
 	return d, c.sign(x, c.c.Authority, d)
@@ -196,7 +214,7 @@ func (c *Control) lease(ctx context.Context, x *execution) (evidence.Lease, erro
 	if x.renewed.Number > known.Number {
 		known = x.renewed
 	}
-	half := time.Duration(c.c.Terms.LeaseMS) * time.Millisecond / 2
+	half := time.Duration(x.lineage.Grant().Terms.LeaseMS) * time.Millisecond / 2
 	if c.now(&x.lineage).Add(half) < known.Until {
 		return known, nil
 	}
@@ -206,14 +224,19 @@ func (c *Control) lease(ctx context.Context, x *execution) (evidence.Lease, erro
 // newestLease asks the store for a lease that is newer than the known one.
 // What it cannot believe does not count.
 func (c *Control) newestLease(ctx context.Context, x *execution, known evidence.Lease) (evidence.Lease, error) {
-	_, signed, err := c.c.Store.Lease(ctx, x.run)
+	var signed evidence.Envelope
+	run := x.run
+	err := answering(ctx, func() (err error) {
+		_, signed, err = c.c.Store.Lease(ctx, run)
+		return err
+	})
 	if errors.Is(err, store.ErrNone) {
 		return known, nil
 	}
 	if err != nil {
 		return evidence.Lease{}, err
 	}
-	stored, err := openLease(c.c.Trust, signed, x.lineage.GrantDigest(), x.lineage.Binding())
+	stored, err := openLease(c.c.Trust, signed, evidence.TimeOf(c.c.Now()), x.lineage.GrantDigest(), x.lineage.Binding())
 	if err == nil && stored.Number > known.Number {
 		x.renewed, known = stored, stored
 	}
@@ -227,7 +250,11 @@ func haltOutput(check string, err error) *contract.DecideOutput {
 // sentence bounds an error text that goes into evidence. Errors of package
 // evidence hold no secrets.
 func sentence(err error) string {
-	s := err.Error()
+	return clip(err.Error())
+}
+
+// clip bounds a text that goes into evidence.
+func clip(s string) string {
 	if len(s) > 300 {
 		s = s[:300]
 	}

@@ -2,6 +2,7 @@ package activities
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
@@ -23,6 +24,7 @@ type Records interface {
 	Append(context.Context, store.Run, evidence.Position, ...evidence.Envelope) (evidence.Position, error)
 	Records(context.Context, store.Run, uint64) ([]store.Record, error)
 	Head(context.Context, store.Run) (evidence.Position, error)
+	Take(context.Context, store.Slot) (store.Slot, error)
 	Slots(context.Context, store.Run) ([]store.Slot, error)
 	Renew(context.Context, store.Run, evidence.Lease, evidence.Envelope) error
 	Lease(context.Context, store.Run) (evidence.Lease, evidence.Envelope, error)
@@ -31,6 +33,7 @@ type Records interface {
 // Effects is the part of the evidence store that a step worker needs.
 type Effects interface {
 	Take(context.Context, store.Slot) (store.Slot, error)
+	Slots(context.Context, store.Run) ([]store.Slot, error)
 	Finish(context.Context, store.Run, string, evidence.Envelope) error
 	Lease(context.Context, store.Run) (evidence.Lease, evidence.Envelope, error)
 }
@@ -64,10 +67,20 @@ func measure(ctx context.Context, probes []Probe, of Pinned, quickOnly bool) []e
 		if quickOnly && !p.Quick {
 			continue
 		}
-		want, got, err := p.Measure(ctx, of)
+		want, got, err := p.ask(ctx, of)
 		results = append(results, evidence.Probe{Name: p.Name, Status: probeStatus(want, got, err), Want: want, Got: got})
 	}
 	return results
+}
+
+// ask measures; a probe that panics cannot answer.
+func (p *Probe) ask(ctx context.Context, of Pinned) (want, got string, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			want, got, err = "", "", fmt.Errorf("probe %s panicked: %v", p.Name, r)
+		}
+	}()
+	return p.Measure(ctx, of)
 }
 
 // probeStatus is the one place where the answer of a probe becomes a status.

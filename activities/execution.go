@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
@@ -23,9 +24,11 @@ const maxCached = 4096
 // truth; this is a copy that saves reading and verifying it before each step.
 // Any doubt (an error between adding and storing) throws the copy away.
 type execution struct {
-	mu      sync.Mutex // held by the activity that works on the execution
+	lock    chan struct{} // holds one token while an activity works on the execution
+	held    bool          // by that activity, which alone reads and writes it
 	run     store.Run
 	loaded  bool
+	fresh   bool // read from the store by the activity that holds it
 	lineage evidence.Lineage
 	chain   evidence.Chain
 	links   []evidence.Digest   // link of each record
@@ -51,9 +54,15 @@ func (c *cache) get(run store.Run) *execution {
 		if len(c.runs) >= maxCached {
 			c.evict()
 		}
-		x = &execution{run: run}
+		x = newExecution(run)
 		c.runs[run] = x
 	}
+	return x
+}
+
+func newExecution(run store.Run) *execution {
+	x := &execution{run: run, lock: make(chan struct{}, 1)}
+	x.reset()
 	return x
 }
 
@@ -72,11 +81,20 @@ func (c *cache) drop(run store.Run) {
 	delete(c.runs, run)
 }
 
-// open returns the execution of run, locked, with everything that the store
-// holds. The caller must call release.
+// open returns the execution of run, held by the caller alone, with everything
+// that the store held when it was read last. The caller must defer letGo, and
+// release or abandon it before that.
+//
+// It gives up when ctx ends: a store that hangs must not gather those who wait
+// behind it.
 func (c *Control) open(ctx context.Context, run store.Run) (*execution, error) {
 	x := c.cache.get(run)
-	x.mu.Lock()
+	select {
+	case x.lock <- struct{}{}:
+	case <-ctx.Done():
+		return nil, fmt.Errorf("%w: another activity works on the execution: %w", store.ErrUnavailable, context.Cause(ctx))
+	}
+	x.held, x.fresh = true, false
 	if x.loaded {
 		return x, nil
 	}
@@ -87,12 +105,26 @@ func (c *Control) open(ctx context.Context, run store.Run) (*execution, error) {
 	return x, nil
 }
 
+// release gives x back, in agreement with the store.
+func (x *execution) release() {
+	x.held = false
+	<-x.lock
+}
+
 // abandon forgets the copy, because it may differ from the store.
 func (c *Control) abandon(x *execution) {
 	x.loaded = false
 	x.reset()
 	c.cache.drop(x.run)
-	x.mu.Unlock()
+	x.release()
+}
+
+// letGo abandons x if its holder did not get as far as giving it back, as
+// after a panic.
+func (c *Control) letGo(x *execution) {
+	if x.held {
+		c.abandon(x)
+	}
 }
 
 func (x *execution) reset() {
@@ -105,7 +137,11 @@ func (x *execution) reset() {
 // someone edited is not believed.
 func (c *Control) read(ctx context.Context, x *execution) error {
 	x.reset()
-	records, err := c.c.Store.Records(ctx, x.run, 0)
+	var records []store.Record
+	err := answering(ctx, func() (err error) {
+		records, err = c.c.Store.Records(ctx, x.run, 0)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -119,8 +155,29 @@ func (c *Control) read(ctx context.Context, x *execution) error {
 		}
 	}
 	x.stored = x.chain.Next()
-	x.loaded = true
+	x.loaded, x.fresh = true, true
 	return nil
+}
+
+// storePatience is how long an activity waits for the store. It is less than
+// the time that the workflow gives an activity, so that a store that hangs is
+// one that does not answer, and not one that nobody hears of.
+const storePatience = 7 * time.Second
+
+// answering calls do, which talks to the store, and returns its error, or
+// [store.ErrUnavailable] if it takes too long. It may then still be done later:
+// whoever tries again reads first what is stored.
+func answering(ctx context.Context, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, storePatience)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- do() }()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return fmt.Errorf("%w: it does not answer: %w", store.ErrUnavailable, context.Cause(ctx))
+	}
 }
 
 // add appends a verified record to the copy, if it may stand there.
@@ -159,13 +216,16 @@ func (c *Control) commit(ctx context.Context, x *execution, nonce *store.Nonce) 
 	if len(fresh) == 0 {
 		return nil
 	}
+	run, from := x.run, x.stored
 	var at evidence.Position
-	var err error
-	if x.stored.Seq == 0 {
-		at, err = c.c.Store.Begin(ctx, x.run, nonce, fresh...)
-	} else {
-		at, err = c.c.Store.Append(ctx, x.run, x.stored, fresh...)
-	}
+	err := answering(ctx, func() (err error) {
+		if from.Seq == 0 {
+			at, err = c.c.Store.Begin(ctx, run, nonce, fresh...)
+		} else {
+			at, err = c.c.Store.Append(ctx, run, from, fresh...)
+		}
+		return err
+	})
 	if err != nil {
 		return err
 	}

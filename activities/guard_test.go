@@ -37,15 +37,16 @@ actions:
 // A guardCase is one call of RunStep: what was decided, what stands in the
 // way, and what must come of it.
 type guardCase struct {
-	name   string
-	action string
-	args   string                   // {"n":1} if empty
-	change func(*evidence.Decision) // before it is signed
-	signer string                   // authority if empty
-	input  func(*contract.RunInput) // after it was signed
-	before func(*testing.T, *desk)  // what happened earlier
-	act    executor.Func            // what the executor does; {"ok":true} if nil
-	config func(*activities.StepsConfig)
+	name      string
+	action    string
+	args      string                   // {"n":1} if empty
+	change    func(*evidence.Decision) // before it is signed
+	signer    string                   // authority if empty
+	input     func(*contract.RunInput) // after it was signed
+	before    func(*testing.T, *desk)  // what happened earlier
+	act       executor.Func            // what the executor does; {"ok":true} if nil
+	config    func(*activities.StepsConfig)
+	elsewhere bool // the decision was stored in another store
 
 	status evidence.Status // of the outcome; empty if there must be none
 	cause  string          // of the outcome, or the check of the refusal
@@ -114,19 +115,26 @@ func TestGuard(t *testing.T) {
 		{name: "taken and done", action: "once", before: taken(evidencetest.Worker), status: evidence.StatusDone},
 		{name: "taken and done by a stranger", action: "once", before: taken(evidencetest.Stranger), errIs: contract.ErrTypeRefused, cause: "guard.slot"},
 		{name: "taken for another decision", action: "once", before: takenForAnother, errIs: contract.ErrTypeRefused, cause: "guard.slot"},
+		{name: "sealed meanwhile", action: "again", before: fence, errIs: contract.ErrTypeRefused, cause: "guard.sealed"},
+		{name: "another store than the control plane's", action: "once", elsewhere: true, errIs: contract.ErrTypeRefused, cause: "guard.store"},
+		{name: "no live lease, but taken", action: "once", change: lapsed, before: taken(""), status: evidence.StatusUnknown, cause: evidence.CauseLapsed},
+		{name: "no live lease, but done", action: "once", change: lapsed, before: taken(evidencetest.Worker), status: evidence.StatusDone},
+		{name: "a key that has ended", action: "once", signer: evidencetest.Retired, change: func(d *evidence.Decision) { d.At -= 48 * 3600_000 }, errIs: contract.ErrTypeRefused, cause: "guard.decision"},
 		{name: "no store", action: "once", before: func(t *testing.T, d *desk) { require.NoError(t, d.store.Close()) }, errIs: contract.ErrTypeStore},
 
 		// The executor.
 		{name: "fails once, effect unknown", action: "once", act: failing(&executor.Error{Cause: "x"}), status: evidence.StatusUnknown, cause: "x", calls: 1},
 		{name: "fails once, surely without effect", action: "once", act: failing(&executor.Error{Cause: "x", NoEffect: true}), status: evidence.StatusFailed, cause: "x", calls: 1},
 		{name: "fails, may repeat", action: "again", act: failing(&executor.Error{Cause: "x"}), errIs: contract.ErrTypeAttempt, calls: 1},
-		{name: "fails for good, may repeat", action: "again", act: failing(&executor.Error{Cause: "x", Permanent: true}), status: evidence.StatusFailed, cause: "x", calls: 1},
+		{name: "fails for good, may repeat", action: "again", act: failing(&executor.Error{Cause: "x", Permanent: true, Answered: true}), status: evidence.StatusFailed, cause: "x", calls: 1},
+		{name: "gets no answer, may repeat", action: "again", act: failing(&executor.Error{Cause: "x", Permanent: true}), status: evidence.StatusUnknown, cause: "x", calls: 1},
+		{name: "answers too deeply", action: "once", act: answering(strings.Repeat("[", 63) + strings.Repeat("]", 63)), status: evidence.StatusUnknown, cause: "executor.result", calls: 1},
 		{name: "an error without a cause", action: "once", act: func(context.Context, executor.Call) (json.RawMessage, error) { return nil, errors.New("secret") }, status: evidence.StatusUnknown, cause: "executor.error", calls: 1},
 		{name: "panics", action: "once", act: func(context.Context, executor.Call) (json.RawMessage, error) { panic("secret") }, status: evidence.StatusUnknown, cause: "executor.panic", calls: 1},
 		{name: "takes too long", action: "brief", args: `{}`, act: untilStopped, status: evidence.StatusUnknown, cause: "step.timeout", calls: 1},
 		{name: "answers with nonsense", action: "once", act: answering(`{"a":`), status: evidence.StatusUnknown, cause: "executor.result", calls: 1},
 		{name: "answers with nothing", action: "once", act: answering(``), status: evidence.StatusUnknown, cause: "executor.result", calls: 1},
-		{name: "answers twice in one", action: "again", act: answering(`{"a":1,"a":2}`), status: evidence.StatusFailed, cause: "executor.result", calls: 1},
+		{name: "answers twice in one", action: "again", act: answering(`{"a":1,"a":2}`), status: evidence.StatusUnknown, cause: "executor.result", calls: 1},
 		{name: "answers too much", action: "once", act: answering(`"` + strings.Repeat("x", activities.MaxResult) + `"`), status: evidence.StatusUnknown, cause: "executor.result", calls: 1},
 		{name: "the store is away afterwards", action: "once", act: nil, config: func(c *activities.StepsConfig) { c.Store = forgetful{c.Store} }, status: evidence.StatusDone, calls: 1},
 	}
@@ -204,6 +212,10 @@ func (d *desk) decide(t *testing.T, tt guardCase, cat *catalogue.Catalogue) cont
 	var err error
 	d.decision, err = evidencetest.Signer(signer).Sign(d.about, d.signed)
 	require.NoError(t, err)
+	if !tt.elsewhere {
+		_, err = d.store.Begin(t.Context(), testRun, nil, d.decision)
+		require.NoError(t, err)
+	}
 	return contract.RunInput{Decision: d.decision, Args: args}
 }
 
@@ -243,7 +255,10 @@ func trust(t *testing.T) *evidence.Trust {
 	t.Helper()
 	keys := evidencetest.Keys()
 	for i := range keys {
-		keys[i].From, keys[i].Until = evidence.TimeOf(time.Now().Add(-time.Hour)), 0
+		keys[i].From, keys[i].Until = evidence.TimeOf(time.Now().Add(-72*time.Hour)), 0
+		if keys[i].Name == evidencetest.Retired {
+			keys[i].Until = evidence.TimeOf(time.Now().Add(-24 * time.Hour))
+		}
 	}
 	root, err := evidence.NewTrust(evidencetest.Domain, keys)
 	require.NoError(t, err)
@@ -288,6 +303,12 @@ func taken(name string) func(*testing.T, *desk) {
 		require.NoError(t, err)
 		require.NoError(t, d.store.Finish(t.Context(), testRun, "s", e))
 	}
+}
+
+// fence takes the slot as the recorder does when it seals.
+func fence(t *testing.T, d *desk) {
+	_, err := d.store.Take(t.Context(), store.Slot{Run: testRun, Step: "s", Decision: d.decision.Digest(), Key: d.signed.Key, Worker: "(sealed)", At: d.signed.At})
+	require.NoError(t, err)
 }
 
 func takenForAnother(t *testing.T, d *desk) {

@@ -13,6 +13,7 @@ import (
 	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/policy/catalogue"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
@@ -41,10 +42,11 @@ func (j *job) beat(ctx context.Context) func() {
 			select {
 			case <-done:
 				return
-			case <-ctx.Done():
-				return
 			case <-tick.C:
-				activity.RecordHeartbeat(ctx)
+				// Also after a cancellation, for as long as the step takes to
+				// stop: a worker that falls silent is taken for dead, and the
+				// execution would be sealed while the step still runs.
+				activity.RecordHeartbeat(context.WithoutCancel(ctx))
 			}
 		}
 	}()
@@ -54,10 +56,24 @@ func (j *job) beat(ctx context.Context) func() {
 func (j *job) awaitLease(ctx context.Context) error { return j.lease.await(ctx) }
 
 // refused is the answer when there was no live lease: a signed one, because
-// the decision was good.
-func (j *job) refused(err error) (*contract.RunOutput, error) {
+// the decision was good. It says that nothing began only if that is so: an
+// earlier attempt may have taken the slot.
+func (j *job) refused(ctx context.Context, err error) (*contract.RunOutput, error) {
 	if !errors.Is(err, errLapsed) {
-		return nil, err // cancelled while it waited: nothing began
+		return nil, err // cancelled while it waited; Seal looks at the slot
+	}
+	slots, err := j.s.c.Store.Slots(ctx, j.run)
+	if err != nil {
+		return nil, storeError(err)
+	}
+	for _, slot := range slots {
+		switch {
+		case slot.Step != j.decision.Step:
+		case slot.Outcome != nil:
+			return j.again(*slot.Outcome)
+		case j.action.Effect != catalogue.Read:
+			return j.finish(ctx, evidence.StatusUnknown, evidence.CauseLapsed, nil)
+		}
 	}
 	return j.outcome(evidence.StatusRefused, "lease", nil)
 }
@@ -73,8 +89,12 @@ func (j *job) take(ctx context.Context) (*contract.RunOutput, error) {
 	switch {
 	case err == nil:
 		return nil, nil
+	case errors.Is(err, store.ErrNoRun):
+		return nil, refuse("store", "this worker's evidence store is not the one of the control plane")
 	case !errors.Is(err, store.ErrTaken):
 		return nil, storeError(err)
+	case slot.Worker == fenced:
+		return nil, refuse("sealed", "the execution is over")
 	case slot.Decision != j.digest:
 		return nil, refuse("slot", "the effect slot was taken for another decision")
 	case slot.Outcome != nil:
@@ -153,10 +173,12 @@ func (j *job) execute(ctx context.Context) (result json.RawMessage, err error) {
 func (j *job) ended(ctx context.Context, result json.RawMessage) (*contract.RunOutput, error) {
 	tight, err := evidence.Compact(result)
 	if err == nil && len(tight) <= MaxResult {
-		return j.finish(ctx, evidence.StatusDone, "", tight)
+		if out, err := j.finish(ctx, evidence.StatusDone, "", tight); err == nil {
+			return out, nil
+		} // nested so deep that no statement can hold it
 	}
 	// It acted; only its answer is of no use.
-	if mayRepeat(j.action) {
+	if j.action.Effect == catalogue.Read {
 		return j.finish(ctx, evidence.StatusFailed, "executor.result", nil)
 	}
 	return j.finish(ctx, evidence.StatusUnknown, "executor.result", nil)
@@ -165,7 +187,7 @@ func (j *job) ended(ctx context.Context, result json.RawMessage) (*contract.RunO
 // failed is the one place where an executor's error becomes a status. why is
 // the cause of its context, or nil if that was still alive.
 func (j *job) failed(ctx context.Context, e *executor.Error, why error) (*contract.RunOutput, error) {
-	harmless := e.NoEffect || mayRepeat(j.action)
+	harmless := e.NoEffect || mayRepeat(j.action) // that it was stopped
 	last := e.Permanent || int(j.attempt) >= j.action.Attempts || !mayRepeat(j.action)
 	j.s.c.Log.Info("attempt failed", zap.String("execution", j.call.Execution), zap.String("step", j.call.Step),
 		zap.Int32("attempt", j.attempt), zap.String("cause", e.Cause), zap.Bool("last", last), zap.Error(e))
@@ -186,10 +208,24 @@ func (j *job) failed(ctx context.Context, e *executor.Error, why error) (*contra
 	case !last, why != nil && !errors.Is(why, errTimeout) && mayRepeat(j.action):
 		// The second is a worker that shuts down: another one goes on.
 		return nil, temporal.NewApplicationError("attempt failed: "+j.cause(e, why), contract.ErrTypeAttempt)
-	case harmless:
+	case j.known(e):
 		return j.finish(ctx, evidence.StatusFailed, j.cause(e, why), nil)
 	}
 	return j.finish(ctx, evidence.StatusUnknown, j.cause(e, why), nil)
+}
+
+// known reports whether a step that failed for the last time failed in the
+// ordinary way: it only reads; or what it called said that it failed, and
+// would have repeated an earlier answer; or it never got as far as calling.
+// An attempt that got no answer leaves it open what the ones before it did.
+func (j *job) known(e *executor.Error) bool {
+	switch {
+	case j.action.Effect == catalogue.Read:
+		return true
+	case e.NoEffect && j.attempt == 1:
+		return true
+	}
+	return mayRepeat(j.action) && e.Answered
 }
 
 func (j *job) cause(e *executor.Error, why error) string {

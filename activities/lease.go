@@ -10,10 +10,24 @@ import (
 // errLease means that a stored lease is not one that may be believed.
 var errLease = errors.New("not a lease of this execution")
 
+// openNow opens e, whose signer must also be trusted at the time now: a key
+// that has ended authorizes nothing any more, however its holder dates what he
+// signs. (A proof is judged by the times it states.)
+func openNow(trust *evidence.Trust, e evidence.Envelope, now evidence.Time) (*evidence.Record, error) {
+	rec, err := trust.Open(e)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := trust.Key(e.Signatures[0].KeyID, evidence.RoleFor(rec.Kind()), now); err != nil {
+		return nil, err
+	}
+	return rec, nil
+}
+
 // openLease returns the lease that a signal grants to one grant in one run, or
 // [errLease]. The store that it came from is not believed.
-func openLease(trust *evidence.Trust, signed evidence.Envelope, grant evidence.Digest, to evidence.Binding) (evidence.Lease, error) {
-	rec, err := trust.Open(signed)
+func openLease(trust *evidence.Trust, signed evidence.Envelope, now evidence.Time, grant evidence.Digest, to evidence.Binding) (evidence.Lease, error) {
+	rec, err := openNow(trust, signed, now)
 	if err != nil {
 		return evidence.Lease{}, fmt.Errorf("%w: %w", errLease, err)
 	}

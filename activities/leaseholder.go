@@ -49,7 +49,7 @@ func (h *leaseholder) stored(ctx context.Context) (evidence.Time, bool) {
 	if err != nil {
 		return 0, false
 	}
-	l, err := openLease(h.s.c.Trust, signed, h.d.Grant, h.d.Binding)
+	l, err := openLease(h.s.c.Trust, signed, evidence.TimeOf(h.s.c.Now()), h.d.Grant, h.d.Binding)
 	return l.Until, err == nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 
 	"go.temporal.io/sdk/temporal"
@@ -18,10 +19,18 @@ import (
 // more, writes the halt if a check failed, works out the verdict from the
 // records, and signs the seal. Asked again it returns the same seal.
 //
-// If in.All is set, the store did not answer or was not the one the workflow
-// knows: the seal is then made from those records alone, each verified anew,
-// and is kept in the Temporal history only.
+// Before it judges, the recorder takes the effect slot of every step that was
+// allowed and has none: what has not begun by then never will, whichever
+// worker holds the order.
+//
+// If in.All is set, the store did not take the seal or was not the one the
+// workflow knows: the seal is then made from those records, each verified
+// anew, and is kept in the Temporal history only. It says the worst that those
+// records allow: halted, and every step without an outcome unresolved.
 func (c *Control) Seal(ctx context.Context, in contract.SealInput) (*contract.SealOutput, error) {
+	if err := onlyLocal(ctx); err != nil {
+		return nil, err
+	}
 	if len(in.All) > 0 {
 		return c.sealUnstored(ctx, in)
 	}
@@ -39,6 +48,8 @@ func (c *Control) sealStored(ctx context.Context, in contract.SealInput) (*contr
 	if err != nil {
 		return nil, storeError(err)
 	}
+	defer c.letGo(x)
+	fresh := x.fresh
 	err = x.agrees(in.Head)
 	if err == nil && x.lineage.Sealed() == nil {
 		err = c.end(ctx, x, in)
@@ -48,14 +59,18 @@ func (c *Control) sealStored(ctx context.Context, in contract.SealInput) (*contr
 	}
 	if err != nil {
 		c.abandon(x)
+		if errors.Is(err, errHead) && !fresh {
+			err = store.ErrConflict // the copy may be an old one: read again
+		}
 		if errors.Is(err, store.ErrConflict) {
 			return nil, err
 		}
 		return nil, storeError(err)
 	}
-	defer x.mu.Unlock()
-	defer c.cache.drop(x.run) // a sealed execution is not asked for again
-	return sealed(x, in), nil
+	out := sealed(x, in)
+	c.cache.drop(x.run) // a sealed execution is not asked for again
+	x.release()
+	return out, nil
 }
 
 // end adds everything that comes after the last decision.
@@ -76,18 +91,30 @@ func (c *Control) end(ctx context.Context, x *execution, in contract.SealInput) 
 	return c.close(x, halt, func(step string) bool { return began[step] })
 }
 
-// recover adds the outcomes that a worker stored but that never came back
-// through Temporal, and notes which steps took their effect slot.
+// recover fences the steps that have not begun, adds the outcomes that a
+// worker stored but that never came back through Temporal, and notes which
+// steps had taken their effect slot.
 func (c *Control) recover(ctx context.Context, x *execution, began map[string]bool) error {
-	if !x.open() {
+	open := x.open()
+	if len(open) == 0 {
 		return nil
 	}
-	slots, err := c.c.Store.Slots(ctx, x.run)
+	var slots []store.Slot
+	err := answering(ctx, func() error {
+		for _, s := range open {
+			if _, err := c.c.Store.Take(ctx, s); err != nil && !errors.Is(err, store.ErrTaken) {
+				return err
+			}
+		}
+		var err error
+		slots, err = c.c.Store.Slots(ctx, open[0].Run)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	for _, s := range slots {
-		began[s.Step] = true
+		began[s.Step] = s.Worker != fenced
 		if s.Outcome == nil || x.has(s.Outcome.Digest()) {
 			continue
 		}
@@ -99,12 +126,20 @@ func (c *Control) recover(ctx context.Context, x *execution, began map[string]bo
 	return nil
 }
 
-// open reports whether some step was allowed and has no outcome.
-func (x *execution) open() bool {
-	return slices.ContainsFunc(x.lineage.Request().Steps, func(s evidence.Step) bool {
-		d, _ := x.lineage.Decided(s.ID)
-		return d != nil && d.Effect.Allows() && x.lineage.Ended(s.ID) == nil
-	})
+// fenced is the worker of a slot that the recorder took so that nobody else
+// can. It is no worker's name.
+const fenced = "(sealed)"
+
+// open returns a fence for each step that was allowed and has no outcome.
+func (x *execution) open() (fences []store.Slot) {
+	for _, s := range x.lineage.Request().Steps {
+		d, rec := x.lineage.Decided(s.ID)
+		if d == nil || !d.Effect.Allows() || x.lineage.Ended(s.ID) != nil {
+			continue
+		}
+		fences = append(fences, store.Slot{Run: x.run, Step: s.ID, Decision: rec.Digest, Key: d.Key, Worker: fenced, At: d.At})
+	}
+	return fences
 }
 
 // close adds the halt, if a check failed, and the seal.
@@ -116,10 +151,18 @@ func (c *Control) close(x *execution, halt contract.Cause, began func(string) bo
 	if halt.Check != "" && l.Grant() != nil && l.Halted() == nil {
 		h := &evidence.Halt{
 			Position: x.chain.Next(), At: c.now(l), Grant: l.GrantDigest(),
-			Binding: l.Binding(), Check: halt.Check, Reason: halt.Reason,
+			Binding: l.Binding(), Check: checkName(halt.Check), Reason: clip(halt.Reason),
 		}
 		if err := c.sign(x, c.c.Authority, h); err != nil {
-			return err
+			if l.Tripped() != "" {
+				return err
+			}
+			// A seal without its halt is better than neither: the authority's
+			// key may just have ended. But it must not say completed.
+			if verdict, _, _ := l.Judge(began); verdict == evidence.Completed {
+				return err
+			}
+			c.c.Log.Error("halt not signed", zap.String("execution", x.run.Workflow), zap.String("check", h.Check), zap.Error(err))
 		}
 	}
 	verdict, cause, steps := l.Judge(began)
@@ -129,11 +172,35 @@ func (c *Control) close(x *execution, halt contract.Cause, began func(string) bo
 	})
 }
 
-// sealUnstored makes the seal from the workflow's own records.
+// checkForm is what the name of a check looks like. Some come over the wire.
+var checkForm = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,79}$`)
+
+func checkName(s string) string {
+	if checkForm.MatchString(s) {
+		return s
+	}
+	return "halt.unnamed"
+}
+
+// known returns what the store holds of the execution, if it can be read and
+// goes on from head; otherwise the workflow's own records.
+func (c *Control) known(ctx context.Context, run store.Run, in contract.SealInput) []evidence.Envelope {
+	x, err := c.open(ctx, run)
+	if err != nil {
+		return in.All
+	}
+	defer c.letGo(x)
+	defer x.release()
+	if x.agrees(in.Head) != nil {
+		return in.All
+	}
+	return slices.Clone(x.envs)
+}
+
+// sealUnstored makes the seal from records that need not be in the store.
 func (c *Control) sealUnstored(ctx context.Context, in contract.SealInput) (*contract.SealOutput, error) {
-	x := &execution{run: runOf(ctx)}
-	x.reset()
-	for i, e := range in.All {
+	x := newExecution(runOf(ctx))
+	for i, e := range c.known(ctx, x.run, in) {
 		rec, err := c.c.Trust.Open(e)
 		if err == nil {
 			err = x.add(rec)
@@ -145,14 +212,19 @@ func (c *Control) sealUnstored(ctx context.Context, in contract.SealInput) (*con
 	if err := x.agrees(in.Head); err != nil || x.lineage.Binding() != c.bindingOf(x.run) {
 		return nil, temporal.NewNonRetryableApplicationError("the records are not those of this run", contract.ErrTypeUnsealed, err)
 	}
+	if x.lineage.Sealed() != nil {
+		return sealed(x, in), nil
+	}
 	halt := in.Halt
 	if x.lineage.Grant() != nil {
 		if bad := c.receive(x, in.Fresh); bad != nil && halt.Check == "" {
 			halt = *bad
 		}
+		if halt.Check == "" {
+			halt = contract.Cause{Check: "store.unavailable", Reason: "the evidence store did not take the seal"}
+		}
 	}
-	began := func(step string) bool { return slices.Contains(in.Ordered, step) }
-	if err := c.close(x, halt, began); err != nil {
+	if err := c.close(x, halt, func(string) bool { return true }); err != nil {
 		return nil, err
 	}
 	return sealed(x, in), nil

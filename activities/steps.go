@@ -31,7 +31,8 @@ type StepsConfig struct {
 	Log       *zap.Logger
 
 	// Poll is how often the store is asked for a renewed lease while a step
-	// runs. 250 ms by default, and never more than a quarter of what is left.
+	// runs, once half of the lease that it began with is over. 250 ms by
+	// default.
 	Poll time.Duration
 	// Wait is how long a step waits for a live lease before it is refused.
 	// 30 s by default: long enough for a control plane to start again.
@@ -67,7 +68,7 @@ func NewSteps(c StepsConfig) (*Steps, error) {
 	err := errors.Join(
 		missing(c.Trust == nil, "a trust root"),
 		missing(c.Worker == nil, "a worker key"),
-		missing(c.Name == "", "the worker's name"),
+		missing(c.Name == "" || c.Name == fenced, "the worker's name"),
 		missing(c.Catalogue == nil, "a catalogue"),
 		missing(c.Store == nil, "a store"),
 		missing(c.Log == nil, "a logger"),
@@ -104,7 +105,7 @@ func (s *Steps) RunStep(ctx context.Context, in contract.RunInput) (*contract.Ru
 	stop := j.beat(ctx)
 	defer stop()
 	if err := j.awaitLease(ctx); err != nil {
-		return j.refused(err)
+		return j.refused(ctx, err)
 	}
 	done, err := j.take(ctx)
 	if done != nil || err != nil {
@@ -130,7 +131,7 @@ type job struct {
 // verify checks a decision against this worker's own trust root, catalogue and
 // task, and refuses everything that it does not recognise.
 func (s *Steps) verify(ctx context.Context, in contract.RunInput) (*job, error) {
-	rec, err := s.c.Trust.Open(in.Decision)
+	rec, err := openNow(s.c.Trust, in.Decision, evidence.TimeOf(s.c.Now()))
 	if err != nil {
 		return nil, refuse("decision", sentence(err))
 	}

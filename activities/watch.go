@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/temporal"
 	"go.uber.org/zap"
 
 	"github.com/interlock-run/interlock/evidence"
@@ -21,6 +22,7 @@ type window struct {
 	in       contract.WatchInput
 	grant    evidence.Digest
 	expires  evidence.Time
+	terms    evidence.Terms // the grant's
 	subject  evidence.Subject
 	from     evidence.Time
 	measured uint64
@@ -44,9 +46,9 @@ func (c *Control) Watch(ctx context.Context, in contract.WatchInput) (*contract.
 	if err != nil || halt != nil {
 		return haltWatch(nil, halt), err
 	}
-	end := time.NewTimer(time.Duration(c.c.Terms.WindowMS) * time.Millisecond)
+	end := time.NewTimer(time.Duration(w.terms.WindowMS) * time.Millisecond)
 	defer end.Stop()
-	tick := time.NewTicker(time.Duration(c.c.Terms.IntervalMS) * time.Millisecond)
+	tick := time.NewTicker(time.Duration(w.terms.IntervalMS) * time.Millisecond)
 	defer tick.Stop()
 	for {
 		halt, err := w.measure(ctx)
@@ -76,16 +78,22 @@ func haltWatch(signal *evidence.Envelope, halt *contract.Cause) *contract.WatchO
 func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*window, *contract.Cause, error) {
 	run := runOf(ctx)
 	x, err := c.open(ctx, run)
-	switch {
-	case errors.Is(err, errHead), errors.Is(err, store.ErrCorrupt):
-		return nil, &contract.Cause{Check: "store.head", Reason: sentence(err)}, nil
-	case err != nil:
-		return nil, &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}, nil
+	if err != nil {
+		return nil, unread(err), nil
 	}
-	defer x.mu.Unlock()
+	defer c.letGo(x)
+	if !x.fresh { // another control plane may have gone on with it
+		if err := c.read(ctx, x); err != nil {
+			return nil, unread(err), nil
+		}
+	}
+	defer x.release()
 	g := x.lineage.Grant()
-	if g == nil || x.lineage.Sealed() != nil {
-		return nil, nil, fmt.Errorf("there is nothing to watch in %v", run)
+	if g == nil {
+		return nil, &contract.Cause{Check: "store.head", Reason: "the store does not know the execution"}, nil
+	}
+	if x.lineage.Sealed() != nil {
+		return nil, nil, temporal.NewNonRetryableApplicationError("the execution is sealed", contract.ErrTypeRefused, nil)
 	}
 	if g.Binding != in.Binding || g.Policy != c.c.Policy.Ref() {
 		return nil, &contract.Cause{Check: "policy.pinned", Reason: "the grant is of another run, or the policy in force is not the one of the grant"}, nil
@@ -97,9 +105,17 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 	return &window{
 		c: c, run: run, in: in, lease: lease,
 		request: x.lineage.Request(), past: x.lineage.Past(),
-		grant: x.lineage.GrantDigest(), expires: g.Expires, subject: x.lineage.Subject(),
+		grant: x.lineage.GrantDigest(), expires: g.Expires, terms: g.Terms, subject: x.lineage.Subject(),
 		from: c.now(&x.lineage), pinned: c.pinned(run, &x.lineage, in.Head),
 	}, nil, nil
+}
+
+// unread is the check that fails when the store's chain cannot be read.
+func unread(err error) *contract.Cause {
+	if errors.Is(err, errHead) || errors.Is(err, store.ErrCorrupt) {
+		return &contract.Cause{Check: "store.head", Reason: sentence(err)}
+	}
+	return &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}
 }
 
 // measure asks everything once and renews the lease, or says what failed.
@@ -150,12 +166,12 @@ func (w *window) renew(ctx context.Context, now evidence.Time, probes []evidence
 }
 
 func (w *window) renewOnce(ctx context.Context, now evidence.Time, probes []evidence.Probe) (*contract.Cause, error) {
-	next := evidence.Lease{Number: w.lease.Number + 1, Until: w.c.leaseEnd(now, w.expires)}
+	next := evidence.Lease{Number: w.lease.Number + 1, Until: leaseEnd(now, w.expires, w.terms)}
 	signed, err := w.sign(now, probes, next)
 	if err != nil {
 		return nil, err
 	}
-	err = w.c.c.Store.Renew(ctx, w.run, next, signed)
+	err = answering(ctx, func() error { return w.c.c.Store.Renew(ctx, w.run, next, signed) })
 	switch {
 	case err == nil:
 		w.lease, w.last = next, &signed

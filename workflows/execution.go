@@ -127,17 +127,6 @@ func (x *execution) running() int {
 	return n
 }
 
-// ordered returns the steps that were handed to a worker.
-func (x *execution) ordered() []string {
-	var ids []string
-	for _, s := range x.steps {
-		if s.ordered {
-			ids = append(ids, s.plan.ID)
-		}
-	}
-	return ids
-}
-
 // answerQueries sets up the queries of package contract.
 func (x *execution) answerQueries(ctx workflow.Context) error {
 	err := workflow.SetQueryHandler(ctx, contract.QueryProof, func() ([]evidence.Envelope, error) {

@@ -60,8 +60,11 @@ func (x *execution) conclude(ctx workflow.Context, r *contract.Receipt) (*contra
 
 // authorize asks for the grant. It returns a ticket if there is one.
 func (x *execution) authorize(ctx workflow.Context, request evidence.Envelope) (*contract.Ticket, contract.Cause) {
+	// Also for one that is cancelled before it begins: its end is evidence.
+	asking, cancel := workflow.NewDisconnectedContext(ctx)
+	defer cancel()
 	var a contract.Admission
-	err := workflow.ExecuteLocalActivity(checking(ctx, "authorize the request"), contract.Authorize, request).Get(ctx, &a)
+	err := workflow.ExecuteLocalActivity(checking(asking, "authorize the request"), contract.Authorize, request).Get(asking, &a)
 	if err != nil {
 		// Without an answer there is no record that could be sealed.
 		return nil, contract.Cause{Check: "authorize.error", Reason: "authorization did not answer"}

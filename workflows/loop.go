@@ -39,6 +39,10 @@ func (x *execution) runAll(ctx workflow.Context, t *contract.Ticket) contract.Ca
 	l.stop = func() { stopSteps(); stop() }
 	defer l.stop()
 	l.sel.AddFuture(cancelled(ctx), func(workflow.Future) { l.end("asked to stop") })
+	if ctx.Err() != nil {
+		l.end("asked to stop before anything began")
+		return l.halt
+	}
 	l.watchLater()
 	l.proceed()
 	for !l.done() {

@@ -21,8 +21,8 @@ const grace = 60 * time.Second
 // block its workflow task, so they are short and never call out.
 func checking(ctx workflow.Context, summary string) workflow.Context {
 	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
-		StartToCloseTimeout:    10 * time.Second,
-		ScheduleToCloseTimeout: time.Minute,
+		StartToCloseTimeout:    20 * time.Second, // twice what an activity waits for the store, and some
+		ScheduleToCloseTimeout: 2 * time.Minute,
 		Summary:                summary,
 		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: 100 * time.Millisecond, BackoffCoefficient: 2,

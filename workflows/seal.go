@@ -13,13 +13,13 @@ import (
 // says so by its cause.
 func (x *execution) seal(ctx workflow.Context, halt contract.Cause) (*contract.Receipt, error) {
 	x.phase = "sealing"
-	in := contract.SealInput{Head: x.chain.Next(), Fresh: x.fresh, Halt: halt, Ordered: x.ordered()}
+	in := contract.SealInput{Head: x.chain.Next(), Fresh: x.fresh, Halt: halt}
 	if x.unstored {
 		in.All = x.records
 	}
 	var out contract.SealOutput
 	err := workflow.ExecuteLocalActivity(checking(ctx, "seal the evidence"), contract.Seal, in).Get(ctx, &out)
-	if err != nil && !x.unstored && len(x.records) > 0 && isType(err, contract.ErrTypeStore) {
+	if err != nil && !x.unstored && len(x.records) > 0 && !isType(err, contract.ErrTypeUnsealed) {
 		in.All = x.records
 		if in.Halt.Check == "" {
 			in.Halt = contract.Cause{Check: "store.unavailable", Reason: "the evidence store did not take the seal"}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 )
 
 // The causes of an [HTTP] executor's errors, besides "http." and the status
@@ -65,6 +66,7 @@ func (x *exchange) refused(status int, attempt int32) *Error {
 	e := &Error{
 		Cause:    fmt.Sprintf("http.%d", status),
 		NoEffect: x.harmless(),
+		Answered: final(status, attempt),
 		Err:      fmt.Errorf("the server answered with status %d", status),
 	}
 	switch {
@@ -77,6 +79,19 @@ func (x *exchange) refused(status int, attempt int32) *Error {
 		e.NoEffect, e.Permanent = true, true
 	}
 	return e
+}
+
+// final reports whether a failing status is the last word of the service
+// itself. A time-out, and what a gateway says of a service that it lost, are
+// not; nor is a 409 to a later attempt.
+func final(status int, attempt int32) bool {
+	switch status {
+	case http.StatusRequestTimeout, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return false
+	case http.StatusConflict:
+		return attempt == 1
+	}
+	return status >= 400
 }
 
 // unusable explains an answer that says success in a way that cannot be

@@ -47,6 +47,9 @@ type Error struct {
 	Cause string
 	// NoEffect means that the outside world surely did not change.
 	NoEffect bool
+	// Answered means that the outside world itself said that the call failed:
+	// there is nothing left to hear from it.
+	Answered bool
 	// Permanent means that trying again cannot help.
 	Permanent bool
 	// Err has the details, for logs only.

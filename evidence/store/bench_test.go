@@ -55,6 +55,9 @@ func BenchmarkAppendParallel(b *testing.B) {
 // BenchmarkEffect is what one effect costs: its slot and its outcome.
 func BenchmarkEffect(b *testing.B) {
 	s, run, n := openBench(b), runOf("bench"), 0
+	if _, err := s.Begin(context.Background(), run, nil, envelope("request")); err != nil {
+		b.Fatal(err)
+	}
 	for b.Loop() {
 		n++
 		step := fmt.Sprint(n)

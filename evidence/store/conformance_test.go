@@ -311,6 +311,10 @@ func testSlots(t *testing.T, open opener) {
 	slot := slotOf(b, "done")
 	ignored := envelope("not known yet")
 	slot.Outcome = &ignored
+	_, err := w.Take(ctx, slot)
+	require.ErrorIs(t, err, store.ErrNoRun, "nothing was decided for that run, in this store")
+	_, err = w.Begin(ctx, b, nil, envelope("request"))
+	require.NoError(t, err)
 	got, err := w.Take(ctx, slot)
 	require.NoError(t, err, "the same step of another run")
 	require.Equal(t, slotOf(b, "done"), got)
@@ -360,6 +364,8 @@ func runs0(t *testing.T, b backend) store.Run {
 func testOneSlotManyTakers(t *testing.T, open opener) {
 	again := open(t)
 	stores := []backend{again(), again()}
+	_, err := stores[0].Begin(ctx, runOf("a"), nil, envelope("request"))
+	require.NoError(t, err)
 	for round := range 10 {
 		step := fmt.Sprint(round)
 		winners, told := race(t, 64, func(i int) (string, error) {
@@ -494,8 +500,8 @@ func writes(b backend) map[string]error {
 	_, errs["begin"] = b.Begin(ctx, run, &store.Nonce{Principal: "w", Value: "w"}, envelope("request"))
 	_, errs["append"] = b.Append(ctx, runOf("writes 2"), evidence.Position{}, envelope("request"))
 	_, errs["append nothing"] = b.Append(ctx, runOf("writes 3"), evidence.Position{})
-	_, errs["take"] = b.Take(ctx, slotOf(run, "1"))
-	// In the world of newWorld, this slot is open.
+	_, errs["take"] = b.Take(ctx, slotOf(runOf("a"), "writes"))
+	// In the world of newWorld, this run is there, and its slot is open.
 	errs["finish"] = b.Finish(ctx, runOf("a"), "open", envelope("outcome"))
 	errs["renew"] = b.Renew(ctx, run, evidence.Lease{Number: 1, Until: 1}, envelope("lease"))
 	return errs

@@ -15,6 +15,9 @@ var (
 	ErrNonceUsed = errors.New("nonce was used by another run")
 	// ErrTaken means that the slot was taken before, whoever took it.
 	ErrTaken = errors.New("effect slot was taken before")
+	// ErrNoRun means that the store has no chain for the run: nothing was ever
+	// decided for it here.
+	ErrNoRun = errors.New("the store does not know the run")
 	// ErrNoSlot means that an outcome has no slot to belong to.
 	ErrNoSlot = errors.New("no effect slot was taken for the step")
 	// ErrStale means that a lease is not newer than the stored one.

@@ -18,6 +18,7 @@ import (
 // too: whoever is not sure that the first one answered must treat the effect
 // as one that may have happened. A slot is on disk before Take returns nil, so
 // before the effect; a crash between the two leaves a slot without an outcome.
+// A run without a chain is [ErrNoRun].
 func (s *Store) Take(ctx context.Context, slot Slot) (Slot, error) {
 	slot.Outcome = nil
 	got := slot
@@ -73,10 +74,16 @@ func (t *tx) slot(run Run, step string) (*Slot, error) {
 	return &found[0], nil
 }
 
+// addSlot needs a chain: a decision is stored before anyone can act on it, so
+// a store without it is not the one that the decision was written to, and its
+// slots would guard nothing.
 func (t *tx) addSlot(slot Slot) error {
-	id, err := t.runID(slot.Run)
+	id, head, err := t.head(slot.Run)
 	if err != nil {
 		return err
+	}
+	if head.Seq == 0 {
+		return fmt.Errorf("%w: %s", ErrNoRun, slot.Run)
 	}
 	_, err = t.exec(context.Background(), sqlAddSlot,
 		id, slot.Step, slot.Decision[:], slot.Key, slot.Worker, int64(slot.At))

@@ -125,6 +125,8 @@ func TestBatch(t *testing.T) {
 func TestBatchIsAnsweredAfterCommit(t *testing.T) {
 	s := openTemp(t)
 	slot := Slot{Run: Run{Workflow: "w"}, Step: "1"}
+	_, err := s.Begin(bg, slot.Run, nil, evidence.Envelope{Payload: []byte("request")})
+	require.NoError(t, err)
 	errs := inOneBatch(t, s,
 		func(t *tx) error { return t.addSlot(slot) },
 		func(t *tx) error {
@@ -139,7 +141,7 @@ func TestBatchIsAnsweredAfterCommit(t *testing.T) {
 		require.ErrorIs(t, err, ErrUnavailable)
 		require.NotErrorIs(t, err, ErrTaken)
 	}
-	_, err := s.Take(bg, slot)
+	_, err = s.Take(bg, slot)
 	require.NoError(t, err, "nobody took it")
 }
 

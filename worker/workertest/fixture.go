@@ -189,7 +189,7 @@ func (w *World) Funcs() map[string]executor.Executor {
 			return c.Args, nil
 		}),
 		"fail": executor.Func(func(context.Context, executor.Call) (json.RawMessage, error) {
-			return nil, &executor.Error{Cause: "world.broken"}
+			return nil, &executor.Error{Cause: "world.broken", Answered: true}
 		}),
 		"wait": executor.Func(w.wait),
 	}

@@ -205,13 +205,12 @@ type WatchOutput struct {
 }
 
 // SealInput is what Seal is asked with. All is sent only when the store did
-// not answer before: then the seal is made from these records alone.
+// not answer before: then the seal is made from these records.
 type SealInput struct {
-	Head    evidence.Position   `json:"head"`
-	Fresh   []evidence.Envelope `json:"fresh,omitempty"`
-	Halt    Cause               `json:"halt"`
-	Ordered []string            `json:"ordered,omitempty"` // steps that were given to a worker
-	All     []evidence.Envelope `json:"all,omitempty"`
+	Head  evidence.Position   `json:"head"`
+	Fresh []evidence.Envelope `json:"fresh,omitempty"`
+	Halt  Cause               `json:"halt"`
+	All   []evidence.Envelope `json:"all,omitempty"`
 }
 
 // SealOutput is what Seal returns: the records that follow Head, the seal
