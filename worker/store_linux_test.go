@@ -1,6 +1,8 @@
 package worker_test
 
 import (
+	"os"
+	"os/exec"
 	"syscall"
 	"testing"
 
@@ -9,6 +11,20 @@ import (
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/worker/workertest"
 )
+
+// alone runs the test in a process of its own, whose other files nobody needs,
+// and reports whether this is that process.
+func alone(t *testing.T) bool {
+	const mark = "INTERLOCK_TEST_ALONE"
+	if os.Getenv(mark) != "" {
+		return true
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), mark+"=1")
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return false
+}
 
 // refuseWrites makes the system refuse to write to any file, for this process
 // and also for root, until the returned function is called. The Temporal
@@ -26,6 +42,9 @@ func refuseWrites(t *testing.T) (allow func()) {
 // TestT22StoreRefusesWritesFromTheStart: no write, no effect, and the verdict
 // says so. The evidence is in the Temporal history instead.
 func TestT22StoreRefusesWritesFromTheStart(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	f := workertest.New(t)
 	allow := refuseWrites(t)
 	run := f.Begin(workertest.Step("a", "desk.pay", `{"amount":1}`))
@@ -44,6 +63,9 @@ func TestT22StoreRefusesWritesFromTheStart(t *testing.T) {
 // TestT22StoreRefusesWritesBetweenSteps: what was allowed before ends; nothing
 // is allowed after.
 func TestT22StoreRefusesWritesBetweenSteps(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	f := workertest.New(t)
 	run := f.Begin(workertest.Step("a", "desk.wait", `{}`), workertest.Step("b", "desk.pay", `{"amount":1}`, "a"))
 	f.World.Await(t)
@@ -61,6 +83,9 @@ func TestT22StoreRefusesWritesBetweenSteps(t *testing.T) {
 // TestT22StoreRefusesWritesWhileAStepRuns: the watch notices, and the step is
 // stopped.
 func TestT22StoreRefusesWritesWhileAStepRuns(t *testing.T) {
+	if !alone(t) {
+		return
+	}
 	f := workertest.New(t, workertest.WithTerms(quick))
 	run := f.Begin(workertest.Step("a", "desk.wait", `{}`), workertest.Step("b", "desk.pay", `{"amount":1}`, "a"))
 	f.World.Await(t)

@@ -3,8 +3,10 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -113,7 +115,7 @@ func Load(path string) (*File, error) {
 		return nil, fmt.Errorf("%w: couldn't read it: %w (make one with: interlock init DIR)", ErrConfig, err)
 	}
 	f := &File{dir: filepath.Dir(path)}
-	if err := yaml.UnmarshalWithOptions(data, f, yaml.Strict()); err != nil {
+	if err := decode(data, f); err != nil {
 		return nil, fmt.Errorf("%w: %s: %s", ErrConfig, path, yaml.FormatError(err, false, true))
 	}
 	f.defaults()
@@ -121,6 +123,24 @@ func Load(path string) (*File, error) {
 		return nil, fmt.Errorf("%w: %s: trust is missing: want the path of the trust root", ErrConfig, path)
 	}
 	return f, nil
+}
+
+// decode reads exactly one document. The library panics on some that are
+// malformed; that is an error like the others.
+func decode(data []byte, f *File) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("not readable as YAML: %v", r)
+		}
+	}()
+	dec := yaml.NewDecoder(bytes.NewReader(data), yaml.Strict())
+	if err := dec.Decode(f); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if err := dec.Decode(&File{}); !errors.Is(err, io.EOF) {
+		return errors.New("want one document, without --- in between")
+	}
+	return nil
 }
 
 func (f *File) defaults() {

@@ -1,0 +1,59 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/worker/config"
+)
+
+func load(t *testing.T, content string) (*config.File, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), config.Name)
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+	return config.Load(path)
+}
+
+func TestDefaults(t *testing.T) {
+	f, err := load(t, "trust: trust.json\n")
+	require.NoError(t, err)
+	require.Equal(t, "127.0.0.1:7233", f.Temporal.Address)
+	require.Equal(t, "interlock", f.Queues.Control)
+	require.Equal(t, evidence.Terms{LeaseMS: 10_000, IntervalMS: 1_000, WindowMS: 60_000}, f.Terms())
+	require.False(t, f.SearchAttributes)
+	require.Equal(t, filepath.Join(f.Dir(), "trust.json"), f.Path(f.Trust))
+	require.Equal(t, "/etc/x", f.Path("/etc/x"))
+	require.Empty(t, f.Path(""))
+	again, err := config.Load(f.Dir())
+	require.NoError(t, err, "the folder will do")
+	require.Equal(t, f, again)
+}
+
+func TestLoadRefuses(t *testing.T) {
+	tests := []struct{ name, content, want string }{
+		{"nothing", "", "trust is missing"},
+		{"no trust root", "policy: p.yaml\n", "trust is missing"},
+		{"an unknown field", "trust: t\ndry_run: true\n", "dry_run"},
+		{"a field in another case", "trust: t\nPolicy: p\n", "Policy"},
+		{"the same field twice", "trust: t\ntrust: u\n", "trust"},
+		{"a duration without a unit", "trust: t\nlease: 10\n", "duration"},
+		{"a duration that is none", "trust: t\nlease: soon\n", "duration"},
+		{"two documents", "trust: t\n---\npolicy: p\n", "one document"},
+		{"not YAML", "trust: [", ""},
+		{"a tag where a list belongs", "trust: !b c\nkeys: !b c\n", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := load(t, tt.content)
+			require.ErrorIs(t, err, config.ErrConfig)
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+	_, err := config.Load(filepath.Join(t.TempDir(), "gone.yaml"))
+	require.ErrorIs(t, err, config.ErrConfig)
+	require.ErrorContains(t, err, "interlock init")
+}
