@@ -50,6 +50,7 @@ type plane struct {
 	store  activities.Records
 	now    func() time.Time
 	act    *activities.Control
+	terms  evidence.Terms
 	head   evidence.Position
 	all    []evidence.Envelope
 }
@@ -64,7 +65,7 @@ func newPlane(t *testing.T) *plane {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = st.Close() })
 	p := &plane{
-		t: t, store: st, now: time.Now,
+		t: t, store: st, now: time.Now, terms: evidence.Terms{LeaseMS: 60_000, IntervalMS: 20, WindowMS: 100},
 		policy: &ruling{ref: evidence.PolicyRef{Name: "desk", Version: 1, Digest: evidence.FileDigest([]byte("p"))}, admit: yes(), step: yes(), watch: yes()},
 		probe:  func() (string, string, error) { return "same", "same", nil },
 	}
@@ -80,7 +81,7 @@ func (p *plane) build() {
 	p.act, err = activities.NewControl(activities.ControlConfig{
 		Trust: trust(p.t), Authority: evidencetest.Signer(evidencetest.Authority), Recorder: evidencetest.Signer(evidencetest.Recorder),
 		Policy: p.policy, Catalogue: cat, Store: p.store, Queue: testQueue, Log: zap.NewNop(),
-		Terms: evidence.Terms{LeaseMS: 60_000, IntervalMS: 20, WindowMS: 100}, Now: func() time.Time { return p.now() },
+		Terms: p.terms, Now: func() time.Time { return p.now() },
 		Probes: []activities.Probe{{Name: "p", Quick: true, Measure: func(context.Context, activities.Pinned) (string, string, error) { return p.probe() }}},
 	})
 	require.NoError(p.t, err)
@@ -496,4 +497,110 @@ func TestWatch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSealFencesWhatHasNotBegun: after the seal nobody can begin a step that
+// was allowed before it, however late its order arrives.
+func TestSealFencesWhatHasNotBegun(t *testing.T) {
+	p := newPlane(t)
+	p.granted()
+	out, err := p.decide([]string{"a"})
+	require.NoError(t, err)
+	p.follow(out.Entries)
+	p.sealed(t, contract.SealInput{}, evidence.Cancelled, evidence.CauseCancelled)
+	slot, err := p.store.Take(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: out.Allowed[0].Decision, Worker: evidencetest.Worker})
+	require.ErrorIs(t, err, store.ErrTaken)
+	require.Equal(t, "(sealed)", slot.Worker)
+}
+
+// TestSealUnstoredBelievesTheStore: records that leave something out do not
+// hide what the store holds.
+func TestSealUnstoredBelievesTheStore(t *testing.T) {
+	p := newPlane(t)
+	p.granted()
+	granted, records := p.head, p.all
+	out, err := p.decide([]string{"a"})
+	require.NoError(t, err)
+	p.follow(out.Entries)
+	sealed := p.sealed(t, contract.SealInput{Halt: contract.Cause{Check: "x", Reason: "x"}}, evidence.Halted, "x")
+
+	again, err := call[contract.SealOutput](p, p.act.Seal, contract.SealInput{Head: granted, All: records})
+	require.NoError(t, err)
+	require.Equal(t, sealed.Verdict, again.Verdict)
+	require.Equal(t, sealed.Entries[len(sealed.Entries)-1], again.Entries[len(again.Entries)-1], "there is one seal")
+}
+
+// TestSealAfterTheGrantIsOver: what ended in time is completed, whenever it is
+// sealed.
+func TestSealAfterTheGrantIsOver(t *testing.T) {
+	p := newPlane(t)
+	p.granted()
+	for _, step := range []string{"a", "b"} {
+		out, err := p.decide([]string{step})
+		require.NoError(t, err)
+		p.follow(out.Entries)
+		done := p.outcome(out.Allowed[0], evidence.StatusDone, "")
+		recorded, err := p.decide(nil, done)
+		require.NoError(t, err)
+		p.follow(recorded.Entries, done)
+	}
+	p.now = func() time.Time { return time.Now().Add(2 * time.Hour) }
+	p.sealed(t, contract.SealInput{}, evidence.Completed, evidence.CauseCompleted)
+}
+
+// TestTermsAreTheGrants: changing the configuration does not change what an
+// execution was granted.
+func TestTermsAreTheGrants(t *testing.T) {
+	for _, lease := range []int64{30_000, 120_000} {
+		p := newPlane(t)
+		ticket := p.granted()
+		p.terms.LeaseMS = lease
+		p.build()
+		out, err := call[contract.WatchOutput](p, p.act.Watch, contract.WatchInput{Head: p.head, Number: 1, Binding: ticket.Binding})
+		require.NoError(t, err)
+		require.Empty(t, out.Halt.Check)
+		p.sealed(t, contract.SealInput{Fresh: []evidence.Envelope{*out.Signal}}, evidence.Cancelled, evidence.CauseCancelled)
+	}
+}
+
+// TestStaleCopyIsReadAgain: two control planes take turns on one store.
+func TestStaleCopyIsReadAgain(t *testing.T) {
+	p := newPlane(t)
+	p.granted()
+	first := p.act
+	out, err := p.decide([]string{"a"})
+	require.NoError(t, err)
+	p.follow(out.Entries)
+	p.build() // the second
+	done := p.outcome(out.Allowed[0], evidence.StatusDone, "")
+	out, err = p.decide([]string{"b"}, done)
+	require.NoError(t, err)
+	p.follow(out.Entries, done)
+	p.act = first // its copy ends before the outcome
+	p.sealed(t, contract.SealInput{Fresh: []evidence.Envelope{p.outcome(out.Allowed[0], evidence.StatusDone, "")}}, evidence.Completed, evidence.CauseCompleted)
+}
+
+// hanging is a store whose writes never come back.
+type hanging struct{ base }
+
+type base = activities.Records
+
+func (hanging) Append(context.Context, store.Run, evidence.Position, ...evidence.Envelope) (evidence.Position, error) {
+	select {}
+}
+
+// TestStoreThatHangs: a store that does not answer is one that refuses.
+func TestStoreThatHangs(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for as long as an activity does")
+	}
+	p := newPlane(t)
+	p.granted()
+	p.store = hanging{p.store}
+	p.build()
+	_, err := p.decide([]string{"a"})
+	var app *temporal.ApplicationError
+	require.True(t, errors.As(err, &app), "%v", err)
+	require.Equal(t, contract.ErrTypeStore, app.Type())
+	p.sealed(t, contract.SealInput{All: p.all}, evidence.Halted, "store.unavailable")
 }

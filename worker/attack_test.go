@@ -23,14 +23,20 @@ import (
 // attacker's own, who owns the namespace, and returns why it was refused.
 func attack(t *testing.T, f *workertest.Fixture, in contract.RunInput) contract.Cause {
 	t.Helper()
+	return attackOn(t, f, f.Config.Queues.Steps, contract.RunStep, in)
+}
+
+// attackOn calls any activity on any queue.
+func attackOn(t *testing.T, f *workertest.Fixture, target, activity string, in any) contract.Cause {
+	t.Helper()
 	queue := "attack-" + workertest.Random()
 	w := sdk.New(f.Client, queue, sdk.Options{})
 	w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-			TaskQueue: f.Config.Queues.Steps, StartToCloseTimeout: time.Minute,
+			TaskQueue: target, StartToCloseTimeout: time.Minute,
 			RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
 		})
-		return workflow.ExecuteActivity(ctx, contract.RunStep, in).Get(ctx, nil)
+		return workflow.ExecuteActivity(ctx, activity, in).Get(ctx, nil)
 	}, workflow.RegisterOptions{Name: "attack"})
 	require.NoError(t, w.Start())
 	defer w.Stop()

@@ -104,6 +104,16 @@ func New(t testing.TB, options ...Option) *Fixture {
 	return f
 }
 
+// Beside starts a second control plane and step worker on the same queues, the
+// same store and the same world.
+func Beside(f *Fixture) *Fixture {
+	f.T.Helper()
+	other := *f
+	other.Start()
+	f.T.Cleanup(other.Stop)
+	return &other
+}
+
 // trust is the trust root of package evidencetest, valid whenever the test
 // runs.
 func trust(t testing.TB) *evidence.Trust {
