@@ -2,6 +2,7 @@ package starter_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -127,7 +128,8 @@ func TestUnanswered(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err = s.Progress(ctx, x.ID())
-	require.ErrorIs(t, err, context.DeadlineExceeded)
+	// Whichever notices first, the context here or the transport's own timer.
+	require.True(t, errors.Is(err, context.DeadlineExceeded) || errors.Is(err, starter.ErrUnanswered), "%v", err)
 	require.NoError(t, temporal(t).TerminateWorkflow(t.Context(), x.ID(), "", "test"))
 }
 
