@@ -42,22 +42,22 @@ func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*co
 	if err != nil {
 		return c.unstored(ctx, run, request, err)
 	}
-	defer c.letGo(x)
+	defer x.letGo()
 	if x.lineage.Count() > 0 { // an earlier attempt got as far as the store
 		defer x.release()
-		return c.admission(x), nil
+		return c.admission(x.execution), nil
 	}
-	nonce, refused := c.judge(ctx, x, request)
-	if err := c.answer(x, request, refused); err != nil {
-		c.abandon(x)
+	nonce, refused := c.judge(ctx, x.execution, request)
+	if err := c.answer(x.execution, request, refused); err != nil {
+		x.abandon()
 		return nil, err
 	}
-	err = c.commit(ctx, x, nonce)
+	err = c.commit(ctx, x.execution, nonce)
 	if err == nil {
 		defer x.release()
-		return c.admission(x), nil
+		return c.admission(x.execution), nil
 	}
-	c.abandon(x)
+	x.abandon()
 	if errors.Is(err, store.ErrNonceUsed) {
 		return c.replayed(ctx, run, request)
 	}

@@ -48,24 +48,24 @@ func (c *Control) decide(ctx context.Context, in contract.DecideInput) (*contrac
 	if err != nil {
 		return nil, storeError(err)
 	}
-	defer c.letGo(x)
+	defer x.letGo()
 	fresh := x.fresh
-	out, err := c.extend(ctx, x, in)
+	out, err := c.extend(ctx, x.execution, in)
 	if err == nil {
-		err = c.commit(ctx, x, nil)
+		err = c.commit(ctx, x.execution, nil)
 	}
 	switch {
 	case errors.Is(err, errHead) && fresh:
-		c.abandon(x)
+		x.abandon()
 		return haltOutput("store.head", err), nil
 	case errors.Is(err, errHead): // the copy may be an old one: read again
-		c.abandon(x)
+		x.abandon()
 		return nil, store.ErrConflict
 	case errors.Is(err, store.ErrConflict):
-		c.abandon(x)
+		x.abandon()
 		return nil, err
 	case err != nil:
-		c.abandon(x)
+		x.abandon()
 		return nil, storeError(err)
 	}
 	out.Entries = x.since(in.Head, in.Fresh)

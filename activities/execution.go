@@ -24,11 +24,9 @@ const maxCached = 4096
 // truth; this is a copy that saves reading and verifying it before each step.
 // Any doubt (an error between adding and storing) throws the copy away.
 type execution struct {
-	lock    chan struct{} // holds one token while an activity works on the execution
-	held    bool          // by that activity, which alone reads and writes it
+	lock    chan struct{} // holds one token while an activity holds the execution, and with it all below
 	run     store.Run
 	loaded  bool
-	fresh   bool // read from the store by the activity that holds it
 	lineage evidence.Lineage
 	chain   evidence.Chain
 	links   []evidence.Digest   // link of each record
@@ -81,49 +79,64 @@ func (c *cache) drop(run store.Run) {
 	delete(c.runs, run)
 }
 
+// A hold is an activity's exclusive use of an execution. It ends once, by
+// release or abandon; after that the execution is another's.
+type hold struct {
+	*execution
+	c     *Control
+	fresh bool // it was read from the store under this hold
+	over  bool
+}
+
 // open returns the execution of run, held by the caller alone, with everything
 // that the store held when it was read last. The caller must defer letGo, and
 // release or abandon it before that.
 //
 // It gives up when ctx ends: a store that hangs must not gather those who wait
 // behind it.
-func (c *Control) open(ctx context.Context, run store.Run) (*execution, error) {
+func (c *Control) open(ctx context.Context, run store.Run) (*hold, error) {
 	x := c.cache.get(run)
 	select {
 	case x.lock <- struct{}{}:
 	case <-ctx.Done():
 		return nil, fmt.Errorf("%w: another activity works on the execution: %w", store.ErrUnavailable, context.Cause(ctx))
 	}
-	x.held, x.fresh = true, false
+	h := &hold{execution: x, c: c}
 	if x.loaded {
-		return x, nil
+		return h, nil
 	}
-	if err := c.read(ctx, x); err != nil {
-		c.abandon(x)
+	if err := h.read(ctx); err != nil {
+		h.abandon()
 		return nil, err
 	}
-	return x, nil
+	return h, nil
 }
 
-// release gives x back, in agreement with the store.
-func (x *execution) release() {
-	x.held = false
-	<-x.lock
+// read reads the execution from the store, whatever the copy says.
+func (h *hold) read(ctx context.Context) error {
+	h.fresh = true
+	return h.c.read(ctx, h.execution)
+}
+
+// release gives the execution back, in agreement with the store.
+func (h *hold) release() {
+	h.over = true
+	<-h.lock
 }
 
 // abandon forgets the copy, because it may differ from the store.
-func (c *Control) abandon(x *execution) {
-	x.loaded = false
-	x.reset()
-	c.cache.drop(x.run)
-	x.release()
+func (h *hold) abandon() {
+	h.loaded = false
+	h.reset()
+	h.c.cache.drop(h.run)
+	h.release()
 }
 
-// letGo abandons x if its holder did not get as far as giving it back, as
-// after a panic.
-func (c *Control) letGo(x *execution) {
-	if x.held {
-		c.abandon(x)
+// letGo abandons an execution that its holder did not get as far as giving
+// back, as after a panic.
+func (h *hold) letGo() {
+	if !h.over {
+		h.abandon()
 	}
 }
 
@@ -155,7 +168,7 @@ func (c *Control) read(ctx context.Context, x *execution) error {
 		}
 	}
 	x.stored = x.chain.Next()
-	x.loaded, x.fresh = true, true
+	x.loaded = true
 	return nil
 }
 

@@ -48,17 +48,17 @@ func (c *Control) sealStored(ctx context.Context, in contract.SealInput) (*contr
 	if err != nil {
 		return nil, storeError(err)
 	}
-	defer c.letGo(x)
+	defer x.letGo()
 	fresh := x.fresh
 	err = x.agrees(in.Head)
 	if err == nil && x.lineage.Sealed() == nil {
-		err = c.end(ctx, x, in)
+		err = c.end(ctx, x.execution, in)
 	}
 	if err == nil {
-		err = c.commit(ctx, x, nil)
+		err = c.commit(ctx, x.execution, nil)
 	}
 	if err != nil {
-		c.abandon(x)
+		x.abandon()
 		if errors.Is(err, errHead) && !fresh {
 			err = store.ErrConflict // the copy may be an old one: read again
 		}
@@ -67,7 +67,7 @@ func (c *Control) sealStored(ctx context.Context, in contract.SealInput) (*contr
 		}
 		return nil, storeError(err)
 	}
-	out := sealed(x, in)
+	out := sealed(x.execution, in)
 	c.cache.drop(x.run) // a sealed execution is not asked for again
 	x.release()
 	return out, nil
@@ -189,7 +189,7 @@ func (c *Control) known(ctx context.Context, run store.Run, in contract.SealInpu
 	if err != nil {
 		return in.All
 	}
-	defer c.letGo(x)
+	defer x.letGo()
 	defer x.release()
 	if x.agrees(in.Head) != nil {
 		return in.All

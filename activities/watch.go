@@ -81,9 +81,9 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 	if err != nil {
 		return nil, unread(err), nil
 	}
-	defer c.letGo(x)
+	defer x.letGo()
 	if !x.fresh { // another control plane may have gone on with it
-		if err := c.read(ctx, x); err != nil {
+		if err := x.read(ctx); err != nil {
 			return nil, unread(err), nil
 		}
 	}
@@ -98,7 +98,7 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 	if g.Binding != in.Binding || g.Policy != c.c.Policy.Ref() {
 		return nil, &contract.Cause{Check: "policy.pinned", Reason: "the grant is of another run, or the policy in force is not the one of the grant"}, nil
 	}
-	lease, err := c.newestLease(ctx, x, x.lineage.Lease())
+	lease, err := c.newestLease(ctx, x.execution, x.lineage.Lease())
 	if err != nil {
 		return nil, &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}, nil
 	}
