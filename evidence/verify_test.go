@@ -73,14 +73,19 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	denial, err := p.Records[4].Decode()
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := &Report{
+		Reason:    denial.Predicate.(*Decision).Reason,
 		Execution: "refund-0042", Run: grant.Predicate.(*Grant).Binding.Run, Principal: "alice",
 		Policy: grant.Predicate.(*Grant).Policy, Verdict: Denied, Cause: "policy.deny",
 		Sealed: got.Sealed, Records: 6, Head: chain.Next().Prev,
 		Steps:     []StepEnd{{lookup, "orders.read", StateDone}, {refund, "orders.refund", StateDenied}, {notify, "mail.send", StateNotStarted}},
 		Authentic: Check{Answer: Yes}, Complete: Check{Answer: Yes}, Governed: Check{Answer: Yes},
 	}
-	if !reflect.DeepEqual(got, want) || got.Sealed <= evidencetest.Start {
+	if !reflect.DeepEqual(got, want) || got.Reason == "" || got.Sealed <= evidencetest.Start {
 		t.Errorf("%+v, want %+v", got, want)
 	}
 }
