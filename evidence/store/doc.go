@@ -7,10 +7,12 @@
 //     [Store.Records], [Store.Head]);
 //   - which principal asked for what, once ([Nonce]);
 //   - who took the right to cause an effect, and how that ended ([Slot]);
+//   - what the guard of a running step last said of itself ([Attestation]);
 //   - the newest lease of every run ([Store.Renew]).
 //
 // Nothing is ever changed or deleted. Triggers in the file refuse it, also to
-// other programs that open the file; only leases move, and only forward.
+// other programs that open the file; only leases and attestations move, and
+// only forward.
 //
 // # What it is trusted with
 //

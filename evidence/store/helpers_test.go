@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -70,6 +71,13 @@ func envelopes(texts ...string) []evidence.Envelope {
 		envs = append(envs, envelope(text))
 	}
 	return envs
+}
+
+func attestationOf(run store.Run, step string, attempt int32, counter uint64) store.Attestation {
+	return store.Attestation{
+		Run: run, Step: step, Attempt: attempt, Counter: counter,
+		Signed: envelope(fmt.Sprintf("%s is well, %d.%d", step, attempt, counter)),
+	}
 }
 
 func slotOf(run store.Run, step string) store.Slot {

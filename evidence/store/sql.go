@@ -59,6 +59,23 @@ const (
 	sqlMoveLease = `UPDATE leases SET number = ?2, until = ?3, payload_type = ?4, payload = ?5, signatures = ?6
 		WHERE run_id = ?1`
 
+	sqlAttested = `SELECT outcomes.step IS NOT NULL, attempt, counter
+		FROM slots JOIN runs ON runs.id = slots.run_id
+		LEFT JOIN outcomes ON outcomes.run_id = slots.run_id AND outcomes.step = slots.step
+		LEFT JOIN attestations ON attestations.run_id = slots.run_id AND attestations.step = slots.step
+		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ? AND slots.step = ?`
+	sqlAttestations = `SELECT slots.step, attempt, counter, attestations.payload_type,
+			attestations.payload, attestations.signatures
+		FROM runs JOIN slots ON slots.run_id = runs.id
+		JOIN attestations ON attestations.run_id = slots.run_id AND attestations.step = slots.step
+		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?
+			AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.run_id = slots.run_id AND outcomes.step = slots.step)
+		ORDER BY slots.rowid`
+	sqlAddAttestation = `INSERT INTO attestations (run_id, step, attempt, counter, payload_type, payload, signatures)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`
+	sqlMoveAttestation = `UPDATE attestations SET attempt = ?3, counter = ?4, payload_type = ?5, payload = ?6, signatures = ?7
+		WHERE run_id = ?1 AND step = ?2`
+
 	sqlRuns  = `SELECT namespace, workflow, run FROM runs WHERE workflow = ? ORDER BY id DESC`
 	sqlList  = `SELECT namespace, workflow, run FROM runs ORDER BY id DESC LIMIT ?`
 	sqlPulse = `UPDATE pulse SET beats = beats + 1 WHERE id = 1`
