@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -28,6 +29,7 @@ type backend interface {
 	Attestations(context.Context, store.Run) ([]store.Attestation, error)
 	Renew(context.Context, store.Run, evidence.Lease, evidence.Envelope) error
 	Lease(context.Context, store.Run) (evidence.Lease, evidence.Envelope, error)
+	Seen(context.Context) (evidence.Time, error)
 	Runs(context.Context, string) ([]store.Run, error)
 	List(context.Context, int) ([]store.Run, error)
 	Ping(context.Context) error
@@ -36,12 +38,12 @@ type backend interface {
 
 // An opener returns a function that opens one and the same new, empty store
 // each time it is called, as several processes would.
-type opener func(t *testing.T) func() backend
+type opener func(t *testing.T) func(...store.Option) backend
 
 func TestSQLite(t *testing.T) {
-	conformance(t, func(t *testing.T) func() backend {
+	conformance(t, func(t *testing.T) func(...store.Option) backend {
 		path := tempPath(t)
-		return func() backend { return openAt(t, path) }
+		return func(opts ...store.Option) backend { return openAt(t, path, opts...) }
 	})
 }
 
@@ -53,6 +55,7 @@ func conformance(t *testing.T, open opener) {
 	t.Run("slots", func(t *testing.T) { testSlots(t, open) })
 	t.Run("attestations", func(t *testing.T) { testAttestations(t, open) })
 	t.Run("leases", func(t *testing.T) { testLeases(t, open) })
+	t.Run("time", func(t *testing.T) { testTime(t, open) })
 	t.Run("runs", func(t *testing.T) { testRuns(t, open) })
 	t.Run("one slot, many takers", func(t *testing.T) { testOneSlotManyTakers(t, open) })
 	t.Run("one step, many attempts", func(t *testing.T) { testOneStepManyAttempts(t, open) })
@@ -402,6 +405,54 @@ func testLeases(t *testing.T, open opener) {
 	require.NoError(t, err)
 	require.Equal(t, evidence.Lease{Number: 9, Until: 501}, lease)
 	require.Equal(t, envelope("lease 9"), signed)
+}
+
+// testTime has a row for each thing that can happen to a clock, over two
+// stores, one of which is closed and opened again.
+func testTime(t *testing.T, open opener) {
+	again := open(t)
+	var now evidence.Time
+	clock := store.WithClock(func() evidence.Time { return now })
+	stores := []backend{again(clock), again(clock)}
+	refused := func(b backend) {
+		require.ErrorIs(t, b.Finish(ctx, runOf("none"), "1", envelope("x")), store.ErrNoSlot)
+	}
+	writes := func(b backend) { require.NoError(t, b.Ping(ctx)) }
+	reopened := func(backend) {
+		require.NoError(t, stores[0].Close())
+		stores[0] = again(clock)
+	}
+	for _, tt := range []struct {
+		name string
+		now  evidence.Time
+		do   func(backend)
+		want evidence.Time
+	}{
+		{"none yet", 0, writes, 0},
+		{"before 1970", -5, writes, 0},
+		{"first", 100, writes, 100},
+		{"no write", 150, func(backend) {}, 100},
+		{"a refused write", 150, refused, 100},
+		{"later", 200, writes, 200},
+		{"set back", 150, writes, 200},
+		{"set back and opened again", 1, reopened, 200},
+		{"same again", 200, writes, 200},
+		{"opened again", 201, reopened, 201},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			now = tt.now
+			tt.do(stores[0])
+			for _, b := range stores {
+				seen, err := b.Seen(ctx)
+				require.NoError(t, err)
+				require.Equal(t, tt.want, seen)
+			}
+		})
+	}
+	before := evidence.TimeOf(time.Now())
+	seen, err := again().Seen(ctx)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, seen, before, "the system's clock, without an option")
 }
 
 func testRuns(t *testing.T, open opener) {

@@ -8,11 +8,13 @@
 //   - which principal asked for what, once ([Nonce]);
 //   - who took the right to cause an effect, and how that ended ([Slot]);
 //   - what the guard of a running step last said of itself ([Attestation]);
-//   - the newest lease of every run ([Store.Renew]).
+//   - the newest lease of every run ([Store.Renew]);
+//   - the largest time that any of its writers ever saw ([Store.Seen]). It
+//     judges nothing by it: no call fails because of what time it is.
 //
 // Nothing is ever changed or deleted. Triggers in the file refuse it, also to
-// other programs that open the file; only leases and attestations move, and
-// only forward.
+// other programs that open the file; only leases, attestations and the time
+// move, and only forward.
 //
 // # What it is trusted with
 //

@@ -24,9 +24,9 @@ func TestMain(m *testing.M) {
 func tempPath(t testing.TB) string { return filepath.Join(t.TempDir(), "evidence.db") }
 
 // openAt opens the store at path until the test ends.
-func openAt(t testing.TB, path string) *store.Store {
+func openAt(t testing.TB, path string, opts ...store.Option) *store.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), path)
+	s, err := store.Open(context.Background(), path, opts...)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s

@@ -80,6 +80,9 @@ const (
 	sqlList  = `SELECT namespace, workflow, run FROM runs ORDER BY id DESC LIMIT ?`
 	sqlPulse = `UPDATE pulse SET beats = beats + 1 WHERE id = 1`
 
+	sqlStamp = `UPDATE clock SET seen = ?1 WHERE id = 1 AND seen < ?1`
+	sqlSeen  = `SELECT seen FROM clock WHERE id = 1`
+
 	sqlTables  = `SELECT count(*), coalesce(sum(name = 'goose_db_version'), 0) FROM sqlite_schema WHERE type = 'table'`
 	sqlVersion = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`
 )

@@ -136,6 +136,11 @@ func TestAppendOnly(t *testing.T) {
 		`UPDATE OR REPLACE attestations SET counter = 6, step = 'open' WHERE step = 'done'`,
 		`DELETE FROM attestations`,
 		`INSERT OR REPLACE INTO attestations SELECT run_id, step, 1, counter, payload_type, payload, signatures FROM attestations`,
+		`UPDATE clock SET seen = seen - 1`,
+		`UPDATE clock SET id = 2`,
+		`DELETE FROM clock`,
+		`INSERT OR REPLACE INTO clock (id, seen) VALUES (1, 0)`,
+		`INSERT INTO clock (id, seen) VALUES (2, 0)`,
 		`UPDATE runs SET run = 'x'`,
 		`DELETE FROM runs`,
 		`INSERT OR REPLACE INTO runs SELECT id, namespace, workflow, 'x' FROM runs`,
@@ -271,6 +276,30 @@ func TestT07StoreReplaced(t *testing.T) {
 	require.NoError(t, os.Rename(path+".old", path))
 	require.NoError(t, w.Ping(ctx), "it is back")
 	w.check(2)
+}
+
+// TestT20ClockRemoved: a time that is gone is not a time that was never seen.
+func TestT20ClockRemoved(t *testing.T) {
+	path := tempPath(t)
+	s := openAt(t, path)
+	mustExec(t, raw(t, path), `DROP TRIGGER clock_no_delete; DELETE FROM clock`)
+	_, err := s.Seen(ctx)
+	require.ErrorIs(t, err, store.ErrCorrupt)
+}
+
+// TestT20ClockOfAnotherProcess: one process's clock is right, this one's is far
+// behind.
+func TestT20ClockOfAnotherProcess(t *testing.T) {
+	path := tempPath(t)
+	before := evidence.TimeOf(time.Now())
+	cmd := child("open", path)
+	cmd.Stdout = os.Stderr
+	require.NoError(t, cmd.Run())
+	s := openAt(t, path, store.WithClock(func() evidence.Time { return 1 }))
+	require.NoError(t, s.Ping(ctx))
+	seen, err := s.Seen(ctx)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, seen, before)
 }
 
 // TestLocked has another program hold the write lock, and not let go.

@@ -24,7 +24,7 @@ type Record struct {
 type Nonce struct {
 	Principal string
 	Value     string
-	Expires   evidence.Time // kept for people; the store has no clock
+	Expires   evidence.Time // kept for people; the store judges nothing by the time
 }
 
 // A Slot is the right to cause one effect. It is taken once for (run, step)

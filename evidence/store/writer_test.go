@@ -161,6 +161,49 @@ func TestGrouped(t *testing.T) {
 	require.Equal(t, 1, commits()-before, "100 writes, one commit")
 }
 
+// TestStamped pins that the time is kept once for a batch, with it or not at
+// all, and that a batch of refusals does not write.
+func TestStamped(t *testing.T) {
+	calls, now := 0, evidence.Time(100)
+	s, err := Open(bg, filepath.Join(t.TempDir(), "evidence.db"), WithClock(func() evidence.Time {
+		if calls++; now < 0 {
+			panic("no clock")
+		}
+		return now
+	}))
+	require.NoError(t, err)
+	defer s.Close()
+	seen := func() evidence.Time {
+		at, err := s.Seen(bg)
+		require.NoError(t, err)
+		return at
+	}
+	require.Equal(t, 1, calls, "of Open")
+
+	ops := make([]func(*tx) error, 100)
+	for i := range ops {
+		ops[i] = addRun(fmt.Sprint(i))
+	}
+	now = 101
+	require.NoError(t, errors.Join(inOneBatch(t, s, ops...)...))
+	require.Equal(t, 2, calls, "100 writes, one time")
+	require.Equal(t, now, seen())
+
+	now = 102
+	require.ErrorIs(t, s.write(bg, func(*tx) error { return errTest }), errTest)
+	require.Equal(t, 2, calls)
+	errs := inOneBatch(t, s, func(t *tx) error { _, err := t.exec(bg, "ROLLBACK"); return err })
+	require.ErrorIs(t, errs[0], ErrUnavailable)
+	require.Equal(t, evidence.Time(101), seen(), "nothing was committed")
+
+	now = -1
+	require.ErrorIs(t, s.write(bg, addRun("no clock")), ErrUnavailable)
+	require.Len(t, traces(t, s), 100, "what cannot be dated is not written")
+	now = 103
+	require.NoError(t, s.write(bg, addRun("again")))
+	require.Equal(t, now, seen())
+}
+
 // TestLeaving pins what a context does to a write.
 func TestLeaving(t *testing.T) {
 	s := openTemp(t)
