@@ -38,7 +38,7 @@ func (s *Store) Attest(ctx context.Context, a Attestation) error {
 		return fmt.Errorf("%w: attempt %d, counter %d is out of range", ErrStale, a.Attempt, a.Counter)
 	}
 	return s.write(ctx, func(t *tx) error {
-		id, err := t.runID(a.Run)
+		id, err := t.chain(a.Run)
 		if err != nil {
 			return err
 		}
@@ -58,7 +58,8 @@ func (s *Store) Attest(ctx context.Context, a Attestation) error {
 
 // Attestations returns the newest attestation of each step of run that has one
 // and whose slot has no outcome, in the order in which the slots were taken;
-// none if there are none. [Store.Slots] tells which steps have none.
+// none if there are none. Their Run is run. [Store.Slots] tells which steps have
+// none.
 func (s *Store) Attestations(ctx context.Context, run Run) ([]Attestation, error) {
 	var all []Attestation
 	err := s.read.scan(ctx, func(r *sql.Rows) error {

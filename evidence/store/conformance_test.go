@@ -20,6 +20,7 @@ import (
 type backend interface {
 	Begin(context.Context, store.Run, *store.Nonce, ...evidence.Envelope) (evidence.Position, error)
 	Append(context.Context, store.Run, evidence.Position, ...evidence.Envelope) (evidence.Position, error)
+	Continue(context.Context, store.Run, store.Run, evidence.Position, evidence.Digest, ...evidence.Envelope) (evidence.Position, error)
 	Records(context.Context, store.Run, uint64) ([]store.Record, error)
 	Head(context.Context, store.Run) (evidence.Position, error)
 	Take(context.Context, store.Slot) (store.Slot, error)
@@ -61,6 +62,7 @@ func conformance(t *testing.T, open opener) {
 	t.Run("one step, many attempts", func(t *testing.T) { testOneStepManyAttempts(t, open) })
 	t.Run("one nonce, many runs", func(t *testing.T) { testOneNonceManyRuns(t, open) })
 	t.Run("many chains", func(t *testing.T) { testManyChains(t, open) })
+	continuation(t, open)
 	t.Run("closed", func(t *testing.T) { testClosed(t, open) })
 }
 
@@ -641,6 +643,8 @@ func writes(b backend) map[string]error {
 	// In the world of newWorld, this run is there, and its slot is open.
 	errs["attest"] = b.Attest(ctx, attestationOf(runOf("a"), "open", 9, 9))
 	errs["finish"] = b.Finish(ctx, runOf("a"), "open", envelope("outcome"))
+	head, _ := b.Head(ctx, runOf("a"))
+	_, errs["continue"] = b.Continue(ctx, runOf("a"), runOf("writes 4"), head, handoverOf("writes"), envelope("continued"))
 	errs["renew"] = b.Renew(ctx, run, evidence.Lease{Number: 1, Until: 1}, envelope("lease"))
 	return errs
 }

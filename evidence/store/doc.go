@@ -7,6 +7,8 @@
 //     [Store.Records], [Store.Head]);
 //   - which principal asked for what, once ([Nonce]);
 //   - who took the right to cause an effect, and how that ended ([Slot]);
+//   - which run goes on with the chain of which, by which handover, once
+//     ([Store.Continue]);
 //   - what the guard of a running step last said of itself ([Attestation]);
 //   - the newest lease of every run ([Store.Renew]);
 //   - the largest time that any of its writers ever saw ([Store.Seen]). It

@@ -13,8 +13,12 @@ var (
 	ErrConflict = errors.New("conflicts with what is stored")
 	// ErrNonceUsed means that another run has consumed the nonce.
 	ErrNonceUsed = errors.New("nonce was used by another run")
-	// ErrTaken means that the slot was taken before, whoever took it.
-	ErrTaken = errors.New("effect slot was taken before")
+	// ErrTaken means that the slot was taken, or the handover consumed, before,
+	// whoever did it.
+	ErrTaken = errors.New("taken before")
+	// ErrSuperseded means that a later run continues the chain, and only that
+	// one may write. It is final: the caller belongs to the past.
+	ErrSuperseded = errors.New("a later run has taken over")
 	// ErrNoRun means that the store has no chain for the run: nothing was ever
 	// decided for it here.
 	ErrNoRun = errors.New("the store does not know the run")

@@ -80,6 +80,8 @@ func attestationOf(run store.Run, step string, attempt int32, counter uint64) st
 	}
 }
 
+func handoverOf(text string) evidence.Digest { return evidence.ValueDigest([]byte(text)) }
+
 func slotOf(run store.Run, step string) store.Slot {
 	return store.Slot{
 		Run: run, Step: step, Decision: evidence.ValueDigest([]byte(step)),

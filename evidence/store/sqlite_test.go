@@ -99,6 +99,8 @@ func TestRecordsFromLinksBack(t *testing.T) {
 func TestAppendOnly(t *testing.T) {
 	path := tempPath(t)
 	w := newWorld(t, openAt(t, path))
+	_, err := w.Continue(ctx, w.a, runOf("b"), w.head, handoverOf("b"), envelope("continued"))
+	require.NoError(t, err)
 	refused := []string{
 		`UPDATE records SET payload = x'00'`,
 		`UPDATE records SET signatures = '[]' WHERE seq = 1`,
@@ -143,17 +145,27 @@ func TestAppendOnly(t *testing.T) {
 		`INSERT INTO clock (id, seen) VALUES (2, 0)`,
 		`UPDATE runs SET run = 'x'`,
 		`DELETE FROM runs`,
-		`INSERT OR REPLACE INTO runs SELECT id, namespace, workflow, 'x' FROM runs`,
+		`UPDATE runs SET root = NULL`,
+		`INSERT OR REPLACE INTO runs SELECT id, namespace, workflow, 'x', NULL FROM runs`,
+		`INSERT INTO runs (namespace, workflow, run, root) SELECT namespace, workflow, 'x', id FROM runs WHERE run = 'b'`,
+		`INSERT INTO runs (namespace, workflow, run, root) SELECT 'x', workflow, 'x', id FROM runs WHERE run = 'a'`,
+		`INSERT INTO runs (namespace, workflow, run, root) SELECT namespace, 'x', 'x', id FROM runs WHERE run = 'a'`,
+		`INSERT INTO runs (namespace, workflow, run, root) VALUES ('x', 'x', 'x', 99)`,
+		`UPDATE handovers SET run_id = 1`,
+		`DELETE FROM handovers`,
+		`INSERT OR REPLACE INTO handovers SELECT digest, 1 FROM handovers`,
+		`INSERT OR REPLACE INTO handovers SELECT zeroblob(64), run_id FROM handovers`,
 		`INSERT OR REPLACE INTO runs (namespace, workflow, run) SELECT namespace, workflow, run FROM runs`,
 	}
 	db := raw(t, path)
 	for _, statement := range refused {
 		_, err := db.Exec(statement)
-		if err == nil || !strings.Contains(err.Error(), "append-only") && !strings.Contains(err.Error(), "only move forward") {
+		if err == nil || !strings.Contains(err.Error(), "append-only") && !strings.Contains(err.Error(), "only move forward") &&
+			!strings.Contains(err.Error(), "chain of a root") {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}
-	w.check(2)
+	w.check(3)
 	mustExec(t, db, `UPDATE leases SET number = 6`, // forward is fine
 		`UPDATE attestations SET attempt = 3, counter = 0`)
 }

@@ -31,7 +31,7 @@ func openTemp(t *testing.T) *Store {
 // addRun is an op that leaves a trace.
 func addRun(name string) func(*tx) error {
 	return func(t *tx) error {
-		_, err := t.runID(Run{Workflow: name})
+		_, err := t.chainOrNew(Run{Workflow: name})
 		return err
 	}
 }
@@ -128,7 +128,7 @@ func TestBatchIsAnsweredAfterCommit(t *testing.T) {
 	_, err := s.Begin(bg, slot.Run, nil, evidence.Envelope{Payload: []byte("request")})
 	require.NoError(t, err)
 	errs := inOneBatch(t, s,
-		func(t *tx) error { return t.addSlot(slot) },
+		func(t *tx) error { return t.addSlot(1, evidence.Position{Seq: 1}, slot) },
 		func(t *tx) error {
 			if found, _ := t.slot(slot.Run, "1"); found != nil {
 				return ErrTaken
