@@ -185,6 +185,7 @@ type Attestation struct {
 	Attempt  int32   `json:"attempt"`
 	Counter  uint64  `json:"counter"` // from 1 in each attempt
 	Nonce    string  `json:"nonce"`   // of the newest lease that it knows
+	Ended    bool    `json:"ended"`   // the attempt is over, and nothing of it runs
 	Process  Process `json:"process"`
 	Probes   []Probe `json:"probes"`
 }
