@@ -87,9 +87,26 @@ func (r *Reader) Progress(ctx context.Context, id string) (contract.Progress, er
 // their chain; the last of them is the seal once there is one. It asks a
 // control plane worker: without one it returns [ErrUnanswered].
 func (r *Reader) Records(ctx context.Context, id string) ([]evidence.Envelope, error) {
-	var records []evidence.Envelope
-	err := r.ask(ctx, id, contract.QueryProof, &records)
-	return records, err
+	answer, err := r.client.DescribeWorkflowExecution(ctx, id, "")
+	if err != nil {
+		return nil, failed(id, err)
+	}
+	run := answer.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+	var all []evidence.Envelope
+	for {
+		var records []evidence.Envelope
+		if err := r.askRun(ctx, id, run, contract.QueryProof, &records); err != nil {
+			return nil, err
+		}
+		all = append(records, all...)
+		if len(all) > 0 && kindOf(all[0]) != evidence.KindTakeover {
+			return all, nil
+		}
+		// The run took over from another, or is about to.
+		if run, err = r.before(ctx, id, run); err != nil || run == "" {
+			return all, err
+		}
+	}
 }
 
 // Proof returns the proof of an execution, or [ErrNotSealed] if it has none
@@ -117,9 +134,13 @@ func kindOf(e evidence.Envelope) evidence.Kind {
 }
 
 func (r *Reader) ask(ctx context.Context, id, query string, answer any) error {
+	return r.askRun(ctx, id, "", query, answer)
+}
+
+func (r *Reader) askRun(ctx context.Context, id, run, query string, answer any) error {
 	asked, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	value, err := r.client.QueryWorkflow(asked, id, "", query)
+	value, err := r.client.QueryWorkflow(asked, id, run, query)
 	if err == nil {
 		err = value.Get(answer)
 	}

@@ -40,7 +40,7 @@ type Queues struct {
 }
 
 // Control is what the control plane needs besides. Every field is required
-// but SearchAttributes.
+// but SearchAttributes and those that say so.
 type Control struct {
 	Authority *evidence.Signer
 	Recorder  *evidence.Signer
@@ -49,6 +49,9 @@ type Control struct {
 	// SearchAttributes says that the namespace has the search attributes of
 	// package contract.
 	SearchAttributes bool
+	// MaxEvents is how many events a history may have before an execution
+	// continues as new. Optional: 4,000 by default, 40 to 5,000.
+	MaxEvents int
 	// Probes are asked besides the built-in ones. Optional.
 	Probes []activities.Probe
 }

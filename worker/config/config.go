@@ -55,6 +55,9 @@ type File struct {
 	Interval Duration `yaml:"interval"`
 	// Window is the time between two signals in the chain, 1m by default.
 	Window Duration `yaml:"window"`
+	// MaxEvents is how many events a history may have before its execution
+	// continues as new, 40 to 5000; 4000 by default.
+	MaxEvents int `yaml:"maxEvents"`
 	// SearchAttributes says that the Temporal namespace has the search
 	// attributes InterlockVerdict, InterlockPrincipal, InterlockPolicy and
 	// InterlockHaltCause, all of type Keyword. False by default: setting

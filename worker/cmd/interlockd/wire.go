@@ -57,7 +57,7 @@ func controlConfig(f *config.File) (*worker.Control, error) {
 	}
 	return &worker.Control{
 		Authority: authority, Recorder: recorder, Policy: f.Path(f.Policy),
-		Terms: f.Terms(), SearchAttributes: f.SearchAttributes,
+		Terms: f.Terms(), SearchAttributes: f.SearchAttributes, MaxEvents: f.MaxEvents,
 	}, nil
 }
 
