@@ -66,7 +66,7 @@ func (p Process) Check() error {
 		return err
 	}
 	s := search{trust: p.Trust, owners: owners, seen: map[string]bool{}}
-	for _, path := range p.Files {
+	for _, path := range unique(slices.Clone(p.Files)) {
 		s.file(path)
 	}
 	for _, dir := range p.folders() {

@@ -37,20 +37,16 @@ func (s *search) found(format string, args ...any) {
 
 // new reports whether path was not looked at yet.
 func (s *search) new(path string) bool {
-	if abs, err := filepath.Abs(path); err == nil {
-		path = abs
-	}
-	if s.seen[path] {
-		return false
-	}
+	old := s.seen[path]
 	s.seen[path] = true
-	return true
+	return !old
 }
 
 // folder looks at the files in dir. Other things in there, folders included,
 // are passed over.
 func (s *search) folder(dir string) {
-	if !s.new(dir) {
+	// The folder above may have had it as a file to look at.
+	if !s.new(dir + string(filepath.Separator)) {
 		return
 	}
 	names, err := list(dir, maxFiles+1)

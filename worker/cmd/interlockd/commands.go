@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
@@ -138,10 +139,20 @@ func work(ctx context.Context, f *config.File, roles []string, unsafe bool, stdo
 	if err != nil {
 		return err
 	}
-	if _, err := c.CheckHealth(ctx, &client.CheckHealthRequest{}); err != nil {
+	if err := reach(ctx, c); err != nil {
 		err = fmt.Errorf("couldn't reach Temporal at %s: %w (is it running? for development: interlockd dev)", f.Temporal.Address, err)
 		return errors.Join(err, w.Close())
 	}
 	fmt.Fprintf(stdout, "interlockd is working as %s; stop it with Ctrl-C\n", strings.Join(roles, " and "))
 	return w.Run(ctx)
+}
+
+// dialFor is how long a server may take to answer the first call.
+const dialFor = 10 * time.Second
+
+func reach(ctx context.Context, c client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, dialFor)
+	defer cancel()
+	_, err := c.CheckHealth(ctx, &client.CheckHealthRequest{})
+	return err
 }
