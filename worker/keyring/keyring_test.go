@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -100,9 +99,6 @@ func TestT23Check(t *testing.T) {
 		{"a link to nothing", func(t *testing.T, dir string, _ *keyring.Process) {
 			require.NoError(t, os.Symlink("gone", dir+"/x.pem"))
 		}, ""},
-		{"a pipe", func(t *testing.T, dir string, _ *keyring.Process) {
-			require.NoError(t, syscall.Mkfifo(dir+"/pipe", 0o600))
-		}, ""},
 		{"keys is a file", put("keys", "nothing"), ""},
 		{"files and folders that are not there", func(_ *testing.T, dir string, p *keyring.Process) {
 			p.Files, p.Folders, p.Secrets = []string{dir + "/x"}, []string{dir + "/y"}, []string{dir + "/z"}
@@ -132,6 +128,11 @@ func TestT23Check(t *testing.T) {
 			require.NoError(t, os.Symlink("far/away/authority.pem", dir+"/link"))
 			p.Own[0].Signer = load(t, dir+"/link")
 		}, "far/away/x: this process can read"},
+		{"beside the link that leads to its own key", func(t *testing.T, dir string, p *keyring.Process) {
+			write(t, dir+"/links/x", worker)
+			require.NoError(t, os.Symlink(dir+"/own/authority.pem", dir+"/links/authority.pem"))
+			p.Own[0].Signer = load(t, dir+"/links/authority.pem")
+		}, "links/x: this process can read"},
 		{"named", func(t *testing.T, dir string, p *keyring.Process) {
 			write(t, dir+"/far/x", worker)
 			p.Files = []string{dir + "/far/x"}

@@ -44,6 +44,18 @@ func TestT23DaemonRefuses(t *testing.T) {
 		{"under any name, beside interlock.yaml", "control", func(t *testing.T, dir string) {
 			copyFile(t, dir+"/steps/keys/worker.pem", dir+"/control/notes.bak")
 		}, []string{"control/notes.bak", "role worker"}},
+		{"beside interlock.yaml, with everything else elsewhere", "control", func(t *testing.T, dir string) {
+			conf := dir + "/control/interlock.yaml"
+			for _, name := range []string{"policy.yaml", "actions.yaml"} {
+				copyFile(t, dir+"/control/"+name, dir+"/files/"+name)
+				edit(t, conf, ": "+name, ": ../files/"+name)
+			}
+			for _, name := range []string{"authority.pem", "recorder.pem"} {
+				copyFile(t, dir+"/control/keys/"+name, dir+"/vault/"+name)
+				edit(t, conf, ": keys/"+name, ": ../vault/"+name)
+			}
+			copyFile(t, dir+"/steps/keys/worker.pem", dir+"/control/keys/left-over.pem")
+		}, []string{"control/keys/left-over.pem", "role worker"}},
 		{"elsewhere, and named", "control", func(t *testing.T, dir string) {
 			edit(t, dir+"/control/interlock.yaml", "  recorder:", "  worker: ../steps/keys/worker.pem\n  recorder:")
 		}, []string{"steps/keys/worker.pem", "role worker"}},
@@ -115,7 +127,20 @@ func TestT23DaemonRefuses(t *testing.T) {
 			edit(t, dir+"/steps/interlock.yaml", "trust: trust.json", "")
 		}, []string{"trust is missing"}},
 
+		{"a trust root that everybody can write", "control", func(t *testing.T, dir string) {
+			require.NoError(t, os.Chmod(dir+"/control/trust.json", 0o646))
+		}, []string{"trust.json has mode 0646", "chmod o-w"}},
+		{"a configuration that everybody can write", "steps", func(t *testing.T, dir string) {
+			require.NoError(t, os.Chmod(dir+"/steps/interlock.yaml", 0o602))
+		}, []string{"interlock.yaml has mode 0602"}},
+
 		// What may be done.
+		{"a policy that everybody can write", "control", func(t *testing.T, dir string) {
+			require.NoError(t, os.Chmod(dir+"/control/policy.yaml", 0o666))
+		}, []string{"policy.yaml has mode 0666"}},
+		{"a catalogue that everybody can write", "steps", func(t *testing.T, dir string) {
+			require.NoError(t, os.Chmod(dir+"/steps/actions.yaml", 0o666))
+		}, []string{"actions.yaml has mode 0666"}},
 		{"no policy", "control", func(t *testing.T, dir string) {
 			edit(t, dir+"/control/interlock.yaml", "policy: policy.yaml", "")
 		}, []string{"policy"}},

@@ -21,6 +21,9 @@ import (
 // workerConfig turns the file into what package worker needs, reading only the
 // keys of the given roles.
 func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logger) (worker.Config, error) {
+	if err := checkFiles(f); err != nil {
+		return worker.Config{}, err
+	}
 	trust, err := f.ReadTrust()
 	if err != nil {
 		return worker.Config{}, fmt.Errorf("%w: %w", worker.ErrConfig, err)
