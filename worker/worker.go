@@ -31,6 +31,11 @@ type Config struct {
 	Control   *Control        // the role of control plane
 	Steps     *Steps          // the role of step worker
 	Log       *zap.Logger     // required
+	Near      Near            // where else keys and credentials of others could be
+	// TogetherUnsafe lets the process read the keys and credentials of every
+	// role. For development only: whoever takes over such a process has them
+	// all. Without it, New makes sure that the roles are apart: see [Near].
+	TogetherUnsafe bool
 }
 
 // Queues are the task queues.
@@ -81,6 +86,9 @@ func New(ctx context.Context, c Config) (*Worker, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	if err := c.apart(); err != nil {
+		return nil, err
+	}
 	cat, err := readCatalogue(c.Catalogue)
 	if err != nil {
 		return nil, err
@@ -104,6 +112,7 @@ func (c *Config) check() error {
 		missing(c.Store == "", "the path of the evidence store"),
 		missing(c.Log == nil, "a logger"),
 		missing(c.Control == nil && c.Steps == nil, "a role: control, steps or both"),
+		everyRole(c.Trust),
 	)
 }
 

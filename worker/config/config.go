@@ -39,10 +39,13 @@ type File struct {
 	// when it is missing. Required by workers.
 	Store string `yaml:"store"`
 	// Secrets is the folder with the secrets that the catalogue names, one
-	// file each, mode 0600. Needed only if the catalogue names any.
+	// file each, mode 0600. Needed only if the catalogue names any. A control
+	// plane that can read the folder refuses to start.
 	Secrets string `yaml:"secrets"`
-	// Keys are the paths of the private keys, mode 0600. A process needs those
-	// of its roles only, and should have no others.
+	// Keys are the paths of the private keys, mode 0600, in folders to which
+	// only their owner can write. A process needs those of its roles only, and
+	// refuses to start if it can read another: here, or in the folders of its
+	// keys, of this file, of policy and catalogue. See package worker/keyring.
 	Keys Keys `yaml:"keys"`
 	// Worker is the name of the worker's key in the trust root. Required for
 	// the role steps.
@@ -64,7 +67,7 @@ type File struct {
 	// attributes that a server does not know would block executions.
 	SearchAttributes bool `yaml:"search_attributes"`
 
-	dir string
+	dir, source string
 }
 
 // Temporal says which Temporal service to use.
@@ -117,7 +120,7 @@ func Load(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: couldn't read it: %w (make one with: interlock init DIR)", ErrConfig, err)
 	}
-	f := &File{dir: filepath.Dir(path)}
+	f := &File{dir: filepath.Dir(path), source: path}
 	if err := decode(data, f); err != nil {
 		return nil, fmt.Errorf("%w: %s: %s", ErrConfig, path, yaml.FormatError(err, false, true))
 	}
@@ -173,6 +176,9 @@ func (f *File) Path(p string) string {
 
 // Dir returns the folder that the file is in.
 func (f *File) Dir() string { return f.dir }
+
+// Source returns the path of the file itself.
+func (f *File) Source() string { return f.source }
 
 // Terms returns the times that executions are governed by.
 func (f *File) Terms() evidence.Terms {

@@ -64,6 +64,7 @@ var codes = []struct {
 	{evidence.ErrUntrusted, exitUsage},
 	{evidence.ErrField, exitUsage},
 	{keyfile.ErrExposed, exitUsage},
+	{keyfile.ErrReplaceable, exitUsage},
 	{keyfile.ErrKey, exitUsage},
 	{policy.ErrBundle, exitUsage},
 	{policy.ErrCases, exitUsage},
