@@ -73,7 +73,7 @@ func example(t *testing.T) string {
 // types: every member, in its order.
 func TestFormatMembers(t *testing.T) {
 	text := format(t)
-	for _, p := range []Predicate{&Request{}, &Grant{}, &Decision{}, &Outcome{}, &Signal{}, &Halt{}, &Seal{}} {
+	for _, p := range []Predicate{&Request{}, &Grant{}, &Decision{}, &Outcome{}, &Signal{}, &Halt{}, &Seal{}, &Resolution{}} {
 		_, section, ok := strings.Cut(text, "\n### "+string(p.Kind())+"\n")
 		section, _, _ = strings.Cut(section, "\n#")
 		var got []string

@@ -15,10 +15,12 @@ const (
 	KindSignal   Kind = "signal"
 	KindHalt     Kind = "halt"
 	KindSeal     Kind = "seal"
+	// KindResolution is the one kind that comes after the seal.
+	KindResolution Kind = "resolution"
 )
 
 // A Predicate is what a statement says: a pointer to one of [Request],
-// [Grant], [Decision], [Outcome], [Signal], [Halt], [Seal].
+// [Grant], [Decision], [Outcome], [Signal], [Halt], [Seal], [Resolution].
 type Predicate interface {
 	// Kind returns the kind of record that carries the predicate.
 	Kind() Kind

@@ -132,6 +132,8 @@ func newPredicate(k Kind) Predicate {
 		return &Halt{}
 	case KindSeal:
 		return &Seal{}
+	case KindResolution:
+		return &Resolution{}
 	}
 	return nil
 }
