@@ -81,7 +81,7 @@ func (x *Execution) Wait(ctx context.Context) (*contract.Receipt, error) {
 // ending stands for. Neither is believed yet.
 func (x *Execution) end(ctx context.Context) (*contract.Receipt, evidence.Verdict, error) {
 	var receipt contract.Receipt
-	err := x.get(ctx, &receipt)
+	err := get(ctx, x.run, &receipt)
 	told := evidence.Completed
 	if err != nil {
 		told, err = x.told(ctx, err, &receipt)
@@ -94,10 +94,10 @@ func (x *Execution) end(ctx context.Context) (*contract.Receipt, evidence.Verdic
 
 // get waits for the result of this very run. A run that goes on as another
 // one has no verdict of its own.
-func (x *Execution) get(ctx context.Context, receipt *contract.Receipt) error {
+func get(ctx context.Context, run client.WorkflowRun, result any) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, patience)
-		err := x.run.GetWithOptions(attempt, receipt, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
+		err := run.GetWithOptions(attempt, result, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
 		again := timedOut(err)
 		if again {
 			// The server's deadline may pass a moment before ours.
