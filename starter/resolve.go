@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/api/enums/v1"
@@ -78,15 +79,15 @@ func (s *Starter) unresolved(proof *evidence.Proof, step string) (*evidence.Line
 	if old := l.Resolution(step); old != nil {
 		return nil, resolvedBefore(old)
 	}
-	for _, end := range l.Sealed().Steps {
-		if end.ID == step && end.State != evidence.StateUnresolved {
+	if slices.Contains(l.Open(), step) {
+		return l, nil
+	}
+	for _, end := range report.Steps {
+		if end.ID == step {
 			return nil, fmt.Errorf("%w: step %s of execution %s is %s", ErrNothingToResolve, step, report.Execution, end.State)
 		}
 	}
-	if _, err := l.Resolve(step); err != nil {
-		return nil, fmt.Errorf("%w: step %.200s of execution %s, which is %s: %w", ErrNothingToResolve, step, report.Execution, report.Verdict, err)
-	}
-	return l, nil
+	return nil, fmt.Errorf("%w: execution %s, which is %s, has no step %.200q", ErrNothingToResolve, report.Execution, report.Verdict, step)
 }
 
 func resolvedBefore(old *evidence.Resolution) error {

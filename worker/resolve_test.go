@@ -221,7 +221,7 @@ func TestT19ResolutionsAreRefused(t *testing.T) {
 	finished, _ := proofOf(t, f, s, fine.GetID())
 	_, err := s.Resolve(t.Context(), finished, "pay", evidence.Happened, "it did")
 	require.ErrorIs(t, err, starter.ErrNothingToResolve)
-	for step, says := range map[string]string{"read": "is done", "fly": "is not one"} {
+	for step, says := range map[string]string{"read": "is done", "fly": "has no step"} {
 		_, err = s.Resolve(t.Context(), proof, step, evidence.Happened, "it did")
 		require.ErrorIs(t, err, starter.ErrNothingToResolve)
 		require.ErrorContains(t, err, says)
