@@ -125,7 +125,7 @@ func (x *Execution) Wait(ctx context.Context) (*contract.Receipt, error) {
 // ending stands for. Neither is believed yet.
 func (x *Execution) end(ctx context.Context) (*contract.Receipt, evidence.Verdict, error) {
 	var receipt contract.Receipt
-	err := x.get(ctx, &receipt)
+	err := x.last(ctx, &receipt)
 	told := evidence.Completed
 	if err != nil {
 		told, err = x.told(ctx, err, &receipt)
@@ -136,19 +136,25 @@ func (x *Execution) end(ctx context.Context) (*contract.Receipt, evidence.Verdic
 	return &receipt, told, err
 }
 
+// last waits for the result of the last run of an execution.
+func (x *Execution) last(ctx context.Context, receipt *contract.Receipt) error {
+	for {
+		err := get(ctx, x.current(), receipt)
+		if !workflow.IsContinueAsNewError(err) {
+			return err
+		}
+		if followed, err := x.follow(ctx); err != nil || !followed {
+			return errors.Join(err, errContinuation)
+		}
+	}
+}
+
 // get waits for the result of this very run. A run that goes on as another
 // one has no verdict of its own.
-func (x *Execution) get(ctx context.Context, receipt *contract.Receipt) error {
+func get(ctx context.Context, run client.WorkflowRun, result any) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, patience)
-		err := x.current().GetWithOptions(attempt, receipt, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
-		if workflow.IsContinueAsNewError(err) {
-			cancel()
-			if followed, err := x.follow(ctx); err != nil || !followed {
-				return errors.Join(err, errContinuation)
-			}
-			continue
-		}
+		err := run.GetWithOptions(attempt, result, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
 		again := timedOut(err)
 		if again {
 			// The server's deadline may pass a moment before ours.

@@ -25,6 +25,7 @@ const askFor = 10 * time.Second
 type Reader struct {
 	client client.Client
 	data   converter.DataConverter
+	trust  *evidence.Trust // of a starter's reader; nil otherwise
 }
 
 // NewReader returns a reader that uses c, which the caller closes, or
@@ -113,7 +114,9 @@ func (r *Reader) Records(ctx context.Context, id string) ([]evidence.Envelope, e
 // yet. The proof is not verified: see [evidence.Verify].
 //
 // The records come from the workflow, by replay of its history, so a control
-// plane worker must be running: without one Proof returns [ErrUnanswered].
+// plane worker must be running: without one Proof returns [ErrUnanswered]. The
+// resolutions of an unresolved execution come after its seal; that one is
+// missing here does not mean that there is none.
 func (r *Reader) Proof(ctx context.Context, id string) (*evidence.Proof, error) {
 	records, err := r.Records(ctx, id)
 	if err != nil {
@@ -122,7 +125,11 @@ func (r *Reader) Proof(ctx context.Context, id string) (*evidence.Proof, error) 
 	if n := len(records); n == 0 || kindOf(records[n-1]) != evidence.KindSeal {
 		return nil, fmt.Errorf("%w: execution %s has %d records", ErrNotSealed, id, n)
 	}
-	return &evidence.Proof{Records: records}, nil
+	after, err := r.resolutions(ctx, records)
+	if err != nil {
+		return nil, err
+	}
+	return &evidence.Proof{Records: append(records, after...)}, nil
 }
 
 func kindOf(e evidence.Envelope) evidence.Kind {

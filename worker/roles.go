@@ -71,11 +71,13 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 	}
 	sw := sdk.New(c.Client, c.Queues.Control, Options())
 	sw.RegisterWorkflowWithOptions(workflows.GovernedExecution, workflow.RegisterOptions{Name: contract.Workflow})
+	sw.RegisterWorkflowWithOptions(workflows.ResolveStep, workflow.RegisterOptions{Name: contract.ResolveWorkflow})
 	register(sw, contract.Authorize, act.Authorize)
 	register(sw, contract.TakeOver, act.TakeOver)
 	register(sw, contract.Decide, act.Decide)
 	register(sw, contract.Watch, act.Watch)
 	register(sw, contract.Seal, act.Seal)
+	register(sw, contract.Resolve, act.Resolve)
 	w.workers = append(w.workers, sw)
 	return nil
 }

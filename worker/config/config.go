@@ -92,6 +92,7 @@ type Keys struct {
 	Recorder  string `yaml:"recorder"`
 	Worker    string `yaml:"worker"`
 	Principal string `yaml:"principal"` // for the command line
+	Operator  string `yaml:"operator"`  // for interlock resolve
 }
 
 // A Duration is written like 500ms, 10s, 1m.

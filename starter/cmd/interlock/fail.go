@@ -60,6 +60,9 @@ var codes = []struct {
 	{config.ErrConfig, exitUsage},
 	{starter.ErrConfig, exitUsage},
 	{starter.ErrNoPrincipal, exitUsage},
+	{starter.ErrNoOperator, exitUsage},
+	{starter.ErrNothingToResolve, exitUsage},
+	{starter.ErrResolved, exitUsage},
 	{evidence.ErrTrust, exitUsage},
 	{evidence.ErrUntrusted, exitUsage},
 	{evidence.ErrField, exitUsage},
@@ -97,6 +100,9 @@ var hints = []struct {
 	{starter.ErrForgedReceipt, "treat it as refused; keep what there is: interlock proof ID, interlock history ID"},
 	{starter.ErrNoReceipt, "treat it as refused; see how it ended: interlock history ID"},
 	{starter.ErrNoPrincipal, "set keys.principal in interlock.yaml"},
+	{starter.ErrNoOperator, "set keys.operator in interlock.yaml, or use --key"},
+	{starter.ErrNothingToResolve, "see what is open: interlock status ID"},
+	{starter.ErrResolved, "what was recorded first stands; see it: interlock status ID"},
 	{fs.ErrExist, "name another file, or replace it with --force"},
 }
 

@@ -33,6 +33,7 @@ var made = []madeKey{
 	{"keys/recorder.pem", evidence.RoleRecorder, "recorder"},
 	{"keys/worker.pem", evidence.RoleWorker, "worker-1"},
 	{"keys/principal.pem", evidence.RolePrincipal, "operator"},
+	{"keys/operator.pem", evidence.RoleOperator, "on-call"},
 }
 
 func (a *app) initCommand() *cobra.Command {
