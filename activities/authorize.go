@@ -255,7 +255,7 @@ func (c *Control) planned(s evidence.Step) contract.PlannedStep {
 	// Decide halts before they are used, because the digest differs.
 	if a, ok := c.c.Catalogue.Action(s.Action); ok {
 		p.TimeoutMS, p.HeartbeatMS, p.BackoffMS = a.Timeout.Milliseconds(), a.Heartbeat.Milliseconds(), a.Backoff.Milliseconds()
-		p.Attempts = int32(a.Attempts)
+		p.Attempts, p.Activity = int32(a.Attempts), a.Activity
 	}
 	return p
 }

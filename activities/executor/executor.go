@@ -23,6 +23,21 @@ type Call struct {
 	Attempt   int32           // from 1
 }
 
+type callKey struct{}
+
+// WithCall returns a context from which [CallFrom] gets c.
+func WithCall(ctx context.Context, c Call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+// CallFrom returns the attempt that a Temporal activity behind the guard is
+// called for: its idempotency key, above all, which the activity must pass on
+// to whatever it calls. It is false where the activity is not governed.
+func CallFrom(ctx context.Context) (Call, bool) {
+	c, ok := ctx.Value(callKey{}).(Call)
+	return c, ok
+}
+
 // An Executor carries out one action.
 //
 // Execute returns the result as one JSON value. It must pass on c.Key to
