@@ -51,14 +51,22 @@ func (t *task) Execute(ctx context.Context, c executor.Call) (json.RawMessage, e
 	if err != nil {
 		return nil, explained(err)
 	}
+	return resultOf(result), nil
+}
+
+// resultOf encodes what an activity returned: null if that is nothing. A result
+// that is no JSON is none; the step has acted all the same.
+func resultOf(result any) json.RawMessage {
 	if _, encoded := result.(*commonpb.Payloads); encoded {
-		return nil, nil // no JSON, and the step acted: its result is of no use
+		return nil
 	}
-	raw, err := json.Marshal(result)
-	if err != nil {
-		return nil, nil
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(result); err != nil {
+		return nil
 	}
-	return raw, nil
+	return b.Bytes()
 }
 
 // argument decodes the decided bytes into a new value of the parameter's type.

@@ -57,7 +57,8 @@ type GuardConfig struct {
 // needed: the lease is enforced whatever they are. With the SDK's own heartbeat
 // throttle an activity hears of its cancellation up to 0.8 of the action's
 // heartbeat time later; MaxHeartbeatThrottleInterval of 50 ms, as in [Options],
-// spares it that. An activity's own heartbeats and their details work as
+// spares it that. A WorkerStopTimeout gives steps the time to end before Close
+// closes the store under them. An activity's own heartbeats and their details work as
 // without the guard.
 //
 // A Guard is safe for concurrent use, by more than one worker.
