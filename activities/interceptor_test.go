@@ -119,7 +119,7 @@ func TestInterceptor(t *testing.T) {
 		}, cause: "guard.arguments"},
 		{name: "an activity of another name", as: "Other", fn: takesStruct, cause: "guard.action"},
 		{name: "an action that is a function", action: "func", fn: takesStruct, cause: "guard.action"},
-		{name: "a local activity", local: true, fn: takesStruct, cause: "guard.decision"},
+		{name: "a local activity, with the decision", local: true, fn: takesStruct, cause: "guard.binding"},
 		{name: "a function of its own called RunStep", as: contract.RunStep, fn: takesStruct, cause: "guard.action"},
 		{name: "a function of its own called RunStep, called as that", as: contract.RunStep, sent: contract.RunInput{}, fn: func(s *seen) any {
 			return func(ctx context.Context, in contract.RunInput) error { s.saw(ctx, in); return nil }
@@ -183,10 +183,11 @@ func (tt teamCase) call(t *testing.T, st *store.Store, cat *catalogue.Catalogue,
 		sent = map[string]int{"n": 2}
 	}
 	env.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
-	value, err := env.ExecuteActivity(name, sent)
+	run := func() (converter.EncodedValue, error) { return env.ExecuteActivity(name, sent) }
 	if tt.local {
-		value, err = env.ExecuteLocalActivity(fn, number{N: 2})
+		run = func() (converter.EncodedValue, error) { return env.ExecuteLocalActivity(fn, number{N: 2}) }
 	}
+	value, err := run()
 	if err != nil {
 		return nil, err
 	}
