@@ -92,6 +92,8 @@ func TestGuard(t *testing.T) {
 		{name: "another queue", action: "once", change: func(d *evidence.Decision) { d.Binding.Queue = "x" }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
 		{name: "another catalogue", action: "once", change: func(d *evidence.Decision) { d.Catalogue = evidence.FileDigest(nil) }, errIs: contract.ErrTypeRefused, cause: "guard.catalogue"},
 		{name: "an action it cannot do", action: "once", change: func(d *evidence.Decision) { d.Action = "fly" }, errIs: contract.ErrTypeRefused, cause: "guard.action"},
+		{name: "other bytes", action: "once", change: func(d *evidence.Decision) { d.Sends = evidence.FileDigest(nil) }, errIs: contract.ErrTypeRefused, cause: "guard.bytes"},
+		{name: "any bytes", action: "once", change: func(d *evidence.Decision) { d.Sends = evidence.Digest{} }, errIs: contract.ErrTypeRefused, cause: "guard.bytes"},
 		{name: "another idempotency key", action: "once", change: func(d *evidence.Decision) { d.Key = "x" }, errIs: contract.ErrTypeRefused, cause: "guard.arguments"},
 		{name: "other arguments", action: "once", input: func(in *contract.RunInput) { in.Args = []byte(`{"n":2}`) }, errIs: contract.ErrTypeRefused, cause: "guard.arguments"},
 		{name: "characters that encoders escape", action: "again", args: `{"s":"<a> & b \u2028"}`, status: evidence.StatusDone, calls: 1},
@@ -199,7 +201,7 @@ func (d *desk) decide(t *testing.T, tt guardCase, cat *catalogue.Catalogue) cont
 	d.signed = &evidence.Decision{
 		At: now, Phase: evidence.PhaseStep, Request: request, Grant: evidence.ValueDigest([]byte("grant")),
 		Binding: evidence.Binding{Namespace: testRun.Namespace, Workflow: testRun.Workflow, Run: testRun.Run, Epoch: activities.Epoch, Queue: testQueue},
-		Step:    "s", Action: tt.action, Args: evidence.ValueDigest(args), Effect: evidence.Allow, Cause: "policy.allow",
+		Step:    "s", Action: tt.action, Args: evidence.ValueDigest(args), Sends: evidence.ValueDigest(args), Effect: evidence.Allow, Cause: "policy.allow",
 		Catalogue: cat.Digest(), Lease: evidence.Lease{Number: 1, Until: now.Add(time.Hour)}, Key: evidence.IdempotencyKey(request, "s"),
 	}
 	if tt.change != nil {

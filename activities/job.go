@@ -166,7 +166,7 @@ func (j *job) execute(ctx context.Context) (result json.RawMessage, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, &executor.Error{Cause: "executor.interrupted", NoEffect: true, Err: err}
 	}
-	return j.exec.Execute(ctx, j.call)
+	return j.send(ctx)
 }
 
 // ended is the outcome of an executor that answered.

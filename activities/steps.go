@@ -130,7 +130,7 @@ type job struct {
 	digest   evidence.Digest // of the decision
 	action   *catalogue.Action
 	call     executor.Call
-	exec     executor.Executor
+	send     sender
 	pulse    func(context.Context) // tells Temporal that the step is alive
 	lease    *leaseholder
 	attempt  int32
@@ -173,7 +173,15 @@ func (s *Steps) verify(ctx context.Context, in contract.RunInput, t *task) (*job
 	}
 	j := &job{s: s, run: run, subject: rec.Subject, decision: d, digest: rec.Digest, action: a, attempt: info.Attempt, started: evidence.TimeOf(s.c.Now())}
 	j.call = executor.Call{Execution: run.Workflow, Step: d.Step, Action: d.Action, Args: in.Args, Key: d.Key, Attempt: info.Attempt}
-	j.exec, j.pulse = exec, pulseOf(t)
+	j.pulse = pulseOf(t)
+	send, sends, err := senderOf(a, exec, j.call)
+	if err != nil {
+		return nil, refuse("bytes", sentence(err))
+	}
+	if sends != d.Sends {
+		return nil, refuse("bytes", "what is about to be sent is not what was decided")
+	}
+	j.send = send
 	j.lease = newLeaseholder(s, run, d)
 	return j, nil
 }

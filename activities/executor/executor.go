@@ -48,6 +48,18 @@ type Executor interface {
 	Execute(ctx context.Context, c Call) (json.RawMessage, error)
 }
 
+// A Preparer is an [Executor] that can say what a call will send before it is
+// sent. The executor of an action over HTTP must be one: the guard compares
+// the digest with the decision's, and then has this very request sent.
+//
+// Prepare sends nothing. Send sends p, which Prepare returned for c, and
+// nothing else, not even after an error; otherwise it is like Execute.
+type Preparer interface {
+	Executor
+	Prepare(c Call) (*Prepared, error)
+	Send(ctx context.Context, c Call, p *Prepared) (json.RawMessage, error)
+}
+
 // Func makes an [Executor] of a function.
 type Func func(ctx context.Context, c Call) (json.RawMessage, error)
 
