@@ -36,6 +36,12 @@ func TestT15WhatArrivesWasDecided(t *testing.T) {
 	url = server.URL
 	f := workertest.New(t, func(f *workertest.Fixture) {
 		hosts := `["` + strings.TrimPrefix(url, "http://") + `"]`
+		f.Write("policy.yaml", `name: desk
+version: 1
+rules:
+  - {id: alice-asks, phase: admit, effect: allow, when: 'request.principal == "alice"'}
+  - {id: the-desk, phase: step, actions: ["desk.*"], effect: allow, when: "true"}
+`)
 		f.Write("actions.yaml", `version: 1
 actions:
   desk.pay: {effect: irreversible, timeout: 10s, args: {type: object, additionalProperties: false, required: [id, amount], properties: {id: {type: string}, amount: {type: number}, note: {type: string}}}, http: {method: POST, url: "`+url+`/orders/{id}?v=1", hosts: `+hosts+`}}
