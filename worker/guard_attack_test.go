@@ -16,7 +16,6 @@ import (
 	"go.temporal.io/sdk/temporal"
 	sdk "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
-	"google.golang.org/protobuf/types/known/durationpb"
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/evidencetest"
@@ -190,12 +189,14 @@ func TestT25StandaloneActivityIsRefused(t *testing.T) {
 	}
 	for check, h := range headers {
 		id := "standalone-" + workertest.Random()
-		_, err := m.f.Client.WorkflowService().StartActivityExecution(t.Context(), &workflowservice.StartActivityExecutionRequest{
+		start := &workflowservice.StartActivityExecutionRequest{
 			Namespace: "default", ActivityId: id, RequestId: id, ActivityType: &commonpb.ActivityType{Name: "Hold"},
 			TaskQueue: &taskqueuepb.TaskQueue{Name: m.f.Config.Queues.Steps}, Header: h,
-			Input:               &commonpb.Payloads{Payloads: []*commonpb.Payload{raw(`{}`)}},
-			StartToCloseTimeout: durationpb.New(time.Minute), RetryPolicy: &commonpb.RetryPolicy{MaximumAttempts: 1},
-		})
+			Input:       &commonpb.Payloads{Payloads: []*commonpb.Payload{raw(`{}`)}},
+			RetryPolicy: &commonpb.RetryPolicy{MaximumAttempts: 1},
+		}
+		set(&start.StartToCloseTimeout).Seconds = 60
+		_, err := m.f.Client.WorkflowService().StartActivityExecution(t.Context(), start)
 		var unknown *serviceerror.Unimplemented
 		if errors.As(err, &unknown) {
 			close(m.let)
@@ -210,3 +211,6 @@ func TestT25StandaloneActivityIsRefused(t *testing.T) {
 	require.Equal(t, evidence.Completed, m.f.Verified(run).Verdict)
 	require.Equal(t, []string{"hold"}, m.done())
 }
+
+// set fills a field whose type this module does not import.
+func set[T any](field **T) *T { *field = new(T); return *field }
