@@ -1,5 +1,6 @@
 // Package executor holds what acts on the outside world: Go functions that a
-// team registers, and HTTP requests that the catalogue describes.
+// team registers, and HTTP requests that the catalogue describes. (What is done
+// by a Temporal activity has its executor in package activities.)
 //
 // An executor is called by the guard of a step worker only, after the
 // decision was verified and the effect slot was taken. Its context ends when
