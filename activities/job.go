@@ -13,6 +13,7 @@ import (
 	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/policy/catalogue"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
@@ -82,12 +83,15 @@ func (j *job) refused(ctx context.Context, err error) (*contract.RunOutput, erro
 // has ended before: an outcome that was lost on its way, or the word that
 // nobody knows. Nothing is returned where the attempt may go on.
 func (j *job) take(ctx context.Context) (*contract.RunOutput, error) {
+	if !defence.Stands(defence.SlotBeforeEffect) {
+		return j.takeLate(ctx)
+	}
 	slot, err := j.s.c.Store.Take(ctx, store.Slot{
 		Run: j.run, Step: j.decision.Step, Decision: j.digest, Key: j.decision.Key,
 		Worker: j.s.c.Name, At: j.started,
 	})
 	switch {
-	case err == nil:
+	case err == nil, overlooked(err):
 		return nil, nil
 	case errors.Is(err, store.ErrNoRun):
 		return nil, refuse("store", "this worker's evidence store is not the one of the control plane")
@@ -260,6 +264,9 @@ func (j *job) finish(ctx context.Context, status evidence.Status, cause string, 
 func (j *job) store(ctx context.Context, outcome evidence.Envelope) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	if !defence.Stands(defence.SlotBeforeEffect) {
+		j.takeNow(ctx)
+	}
 	if err := j.s.c.Store.Finish(ctx, j.run, j.decision.Step, outcome); err != nil {
 		j.s.c.Log.Error("outcome not stored by the worker", zap.String("execution", j.call.Execution), zap.String("step", j.call.Step), zap.Error(err))
 	}

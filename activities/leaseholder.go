@@ -8,6 +8,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 )
 
 // errLapsed means that no live lease was found. It is the cause of the context
@@ -66,7 +67,7 @@ func (h *leaseholder) await(ctx context.Context) error {
 				h.extend(ends)
 			}
 		}
-		if h.left() > 0 {
+		if h.left() > 0 || !defence.Stands(defence.LeaseLive) {
 			return nil
 		}
 		select {
@@ -102,7 +103,9 @@ func (h *leaseholder) hold(ctx context.Context) (context.Context, func()) {
 				h.extend(ends)
 				end.Reset(h.left())
 			case <-end.C:
-				cancel(errLapsed)
+				if defence.Stands(defence.LeaseLive) {
+					cancel(errLapsed)
+				}
 				return
 			}
 		}

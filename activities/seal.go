@@ -12,6 +12,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
@@ -102,6 +103,9 @@ func (c *Control) recover(ctx context.Context, x *execution, began map[string]bo
 	var slots []store.Slot
 	err := answering(ctx, func() error {
 		for _, s := range open {
+			if !defence.Stands(defence.SealFence) {
+				break
+			}
 			if _, err := c.c.Store.Take(ctx, s); err != nil && !errors.Is(err, store.ErrTaken) {
 				return err
 			}

@@ -15,6 +15,7 @@ import (
 	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/policy/catalogue"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
@@ -97,6 +98,9 @@ func NewSteps(c StepsConfig) (*Steps, error) {
 // nothing began ([contract.ErrTypeRefused], [contract.ErrTypeStore]) or this
 // attempt failed in a way that may be tried again ([contract.ErrTypeAttempt]).
 func (s *Steps) RunStep(ctx context.Context, in contract.RunInput) (*contract.RunOutput, error) {
+	if !defence.Stands(defence.SlotAfterSignature) {
+		s.takeUnread(ctx, in)
+	}
 	j, err := s.verify(ctx, in)
 	if err != nil {
 		s.c.Log.Warn("step refused", zap.String("execution", activity.GetInfo(ctx).WorkflowExecution.ID), zap.Error(err))
@@ -131,21 +135,21 @@ type job struct {
 // verify checks a decision against this worker's own trust root, catalogue and
 // task, and refuses everything that it does not recognise.
 func (s *Steps) verify(ctx context.Context, in contract.RunInput) (*job, error) {
-	rec, err := openNow(s.c.Trust, in.Decision, evidence.TimeOf(s.c.Now()))
+	rec, err := openBehind(defence.DecisionSignature, s.c.Trust, in.Decision, evidence.TimeOf(s.c.Now()))
 	if err != nil {
 		return nil, refuse("decision", sentence(err))
 	}
 	d, ok := rec.Predicate.(*evidence.Decision)
-	if !ok || d.Phase != evidence.PhaseStep || !d.Effect.Allows() {
+	if !ok || defence.Stands(defence.DecisionAllows) && (d.Phase != evidence.PhaseStep || !d.Effect.Allows()) {
 		return nil, refuse("decision", "it is not a decision that allows a step")
 	}
 	info := activity.GetInfo(ctx)
 	run := runOf(ctx)
 	here := evidence.Binding{Namespace: run.Namespace, Workflow: run.Workflow, Run: run.Run, Epoch: Epoch, Queue: info.TaskQueue}
-	if d.Binding != here || info.IsLocalActivity || rec.Subject.Execution != run.Workflow || rec.Subject.Digest != d.Request {
+	if defence.Stands(defence.DecisionBinding) && (d.Binding != here || info.IsLocalActivity || rec.Subject.Execution != run.Workflow || rec.Subject.Digest != d.Request) {
 		return nil, refuse("binding", "the decision is bound to another run, workflow, namespace or queue")
 	}
-	if d.Args != evidence.ValueDigest(in.Args) || d.Key != evidence.IdempotencyKey(d.Request, d.Step) {
+	if defence.Stands(defence.DecisionArgs) && d.Args != evidence.ValueDigest(in.Args) || d.Key != evidence.IdempotencyKey(d.Request, d.Step) {
 		return nil, refuse("arguments", "the arguments or the key are not the ones that were decided")
 	}
 	if d.Catalogue != s.c.Catalogue.Digest() {
