@@ -186,6 +186,52 @@ func TestT18LostAnswer(t *testing.T) {
 	defencetest.Run(t, presented(guardCase{action: "once", before: taken("")}), defence.SlotOnce)
 }
 
+// TestT18AttemptsCountedAnew runs a step again, as its first attempt by
+// Temporal's count, whose real first attempt was never heard of. This one has no
+// effect; the outcome must not say that there was none.
+func TestT18AttemptsCountedAnew(t *testing.T) {
+	for name, e := range map[string]*executor.Error{
+		"it could not be asked": {Cause: "x", NoEffect: true, Permanent: true},
+		"it had been asked":     nil, // an executor that takes a conflict for a failure in first attempts
+	} {
+		t.Run(name, func(t *testing.T) {
+			tt := guardCase{action: "again", before: taken(""), act: func(_ context.Context, c executor.Call) (json.RawMessage, error) {
+				if e == nil {
+					return nil, &executor.Error{Cause: "http.409", Permanent: true, NoEffect: c.Attempt == 1, Answered: c.Attempt == 1}
+				}
+				return nil, e
+			}}
+			defencetest.Run(t, func(t *testing.T) bool {
+				d, cat := newDesk(t)
+				in := d.decide(t, tt, cat)
+				tt.before(t, d)
+				out, err := d.call(t, tt, cat, in)
+				require.NoError(t, err)
+				return out.Status == evidence.StatusFailed
+			}, defence.AttemptsCounted)
+		})
+	}
+}
+
+// TestT09OutcomeWithABrokenSignature hands in, on the way from the step worker,
+// an outcome whose signature was broken. The store has the real one; the
+// workflow must not keep the other, because its proof would not verify.
+func TestT09OutcomeWithABrokenSignature(t *testing.T) {
+	p := newPlane(t)
+	p.granted()
+	out, err := p.decide([]string{"a"})
+	require.NoError(t, err)
+	p.follow(out.Entries)
+	st := p.store.(*store.Store)
+	_, err = st.Take(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: out.Allowed[0].Decision, Key: "k", Worker: evidencetest.Worker, At: 1})
+	require.NoError(t, err)
+	real := p.outcome(out.Allowed[0], evidence.StatusFailed, "x")
+	require.NoError(t, st.Finish(t.Context(), testRun, "a", real))
+	broken := real
+	broken.Signatures = []evidence.Signature{{KeyID: real.Signatures[0].KeyID, Sig: make([]byte, 64)}}
+	p.sealed(t, contract.SealInput{Fresh: []evidence.Envelope{broken}}, evidence.Halted, "record.forged")
+}
+
 // TestT19DiesAfterTheEffect: the worker acts and dies before it can record
 // that, and Temporal runs the step again.
 func TestT19DiesAfterTheEffect(t *testing.T) {

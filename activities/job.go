@@ -104,11 +104,22 @@ func (j *job) take(ctx context.Context) (*contract.RunOutput, error) {
 	case slot.Outcome != nil:
 		return j.again(*slot.Outcome)
 	case mayRepeat(j.action):
+		j.repeats()
 		return nil, nil
 	}
 	// An earlier attempt took the slot and never answered. Whether it acted
 	// cannot be known here.
 	return j.finish(ctx, evidence.StatusUnknown, "step.interrupted", nil)
+}
+
+// repeats notes that an earlier attempt took the slot. Temporal's own count
+// does not say so: whoever may write to the namespace can make it begin anew,
+// and what the earlier attempt did would then go unmentioned.
+func (j *job) repeats() {
+	if defence.Stands(defence.AttemptsCounted) {
+		j.attempt = max(j.attempt, 2)
+		j.call.Attempt = j.attempt
+	}
 }
 
 // again returns the outcome that an earlier attempt stored.

@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,6 +60,36 @@ func TestT18LostAnswer(t *testing.T) {
 		f, _ := lost(t)
 		return f.World.Count("desk.strike") > 1
 	}, defence.SlotOnce)
+}
+
+// TestT18AttemptsCountedAnew makes Temporal count the attempts at a step anew,
+// after one that acted and got no answer. The next one, the first by that
+// count, surely has no effect: the execution must not say that there was none.
+func TestT18AttemptsCountedAnew(t *testing.T) {
+	defencetest.Run(t, func(t *testing.T) bool {
+		var calls atomic.Int32
+		f := workertest.New(t, workertest.WithConfig(func(c *worker.Config) {
+			c.Steps.Funcs["fail"] = executor.Func(func(context.Context, executor.Call) (json.RawMessage, error) {
+				if calls.Add(1) > 1 {
+					return nil, &executor.Error{Cause: "world.unreachable", NoEffect: true, Permanent: true}
+				}
+				return nil, &executor.Error{Cause: "world.silent"}
+			})
+		}), func(f *workertest.Fixture) {
+			f.Write("actions.yaml", strings.ReplaceAll(workertest.Catalogue, "backoff: 10ms", "backoff: 10s"))
+		})
+		run := f.Begin(workertest.Step("a", "desk.fail", `{}`))
+		o := orderOf(t, f, run, "a")
+		require.Eventually(t, func() bool { // it waits for its next attempt
+			d, err := f.Client.DescribeWorkflowExecution(t.Context(), run.GetID(), run.GetRunID())
+			return err == nil && len(d.PendingActivities) == 1 && d.PendingActivities[0].Attempt == 2
+		}, time.Minute, 20*time.Millisecond)
+		temporalCLI(t, "activity", "reset", "--workflow-id", run.GetID(), "--activity-id", o.activity)
+		receipt, err := f.Wait(run)
+		require.Error(t, err)
+		require.Equal(t, int32(2), calls.Load())
+		return receipt.Verdict != evidence.Unresolved
+	}, defence.AttemptsCounted)
 }
 
 func requireUnresolved(t *testing.T, f *workertest.Fixture, run client.WorkflowRun) {

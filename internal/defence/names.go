@@ -38,6 +38,9 @@ const (
 	KnownRun Name = "known-run"
 	// SlotOnce: the slot of a step is taken once, for all attempts (T1, T18).
 	SlotOnce Name = "slot-once"
+	// AttemptsCounted: whether a step was tried before is the slot's word, and
+	// not Temporal's (T18).
+	AttemptsCounted Name = "attempts-counted"
 	// SlotBeforeEffect: the slot is on disk before the effect begins (T19).
 	SlotBeforeEffect Name = "slot-before-effect"
 	// SlotAfterSignature: nobody takes a slot with a decision that was not
