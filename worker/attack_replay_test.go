@@ -105,7 +105,7 @@ func TestT01RequestTwice(t *testing.T) {
 // TestT12TerminateAndRestart ends a running execution from outside and starts
 // it again with the same request.
 func TestT12TerminateAndRestart(t *testing.T) {
-	defencetest.Run(t, func(t *testing.T) bool {
+	restarted := func(t *testing.T) (*workertest.Fixture, client.WorkflowRun) {
 		f := workertest.New(t)
 		r := f.Request(workertest.Step("a", "desk.pay", `{"amount":1}`), workertest.Step("b", "desk.wait", `{}`, "a"))
 		signed := f.Sign(evidencetest.Alice, r)
@@ -113,23 +113,46 @@ func TestT12TerminateAndRestart(t *testing.T) {
 		f.World.Await(t)
 		require.NoError(t, f.Client.TerminateWorkflow(t.Context(), run.GetID(), run.GetRunID(), "attack"))
 		f.World.Release()
-		_, _ = f.Wait(f.Submit(r.ID, signed))
+		again := f.Submit(r.ID, signed)
+		_, _ = f.Wait(again)
+		return f, again
+	}
+	t.Run("denied", func(t *testing.T) {
+		f, again := restarted(t)
+		requireReplayed(t, f, again)
+	})
+	defencetest.Run(t, func(t *testing.T) bool {
+		f, _ := restarted(t)
 		return f.World.Count("desk.pay") > 1
 	}, defence.NonceOnce)
 }
 
-// resetTo resets a run with the CLI and waits for the new one's end.
-func resetTo(t *testing.T, f *workertest.Fixture, run client.WorkflowRun, where ...string) {
+func requireReplayed(t *testing.T, f *workertest.Fixture, run client.WorkflowRun) {
+	t.Helper()
+	report := f.Verified(run)
+	require.Equal(t, evidence.Denied, report.Verdict)
+	require.Equal(t, "request.replayed", report.Cause)
+	require.Equal(t, 1, f.World.Count("desk.pay"))
+}
+
+// resetTo resets a run with the CLI, waits for the new one's end, and returns
+// it.
+func resetTo(t *testing.T, f *workertest.Fixture, run client.WorkflowRun, where ...string) client.WorkflowRun {
 	t.Helper()
 	temporalCLI(t, append([]string{"workflow", "reset", "--workflow-id", run.GetID(), "--run-id", run.GetRunID(), "--reason", "attack"}, where...)...)
 	f.World.Release()
 	again := f.Client.GetWorkflow(t.Context(), run.GetID(), "")
 	_, _ = f.Wait(again)
 	require.NotEqual(t, run.GetRunID(), again.GetRunID(), "it was not reset")
+	return again
 }
 
 // TestT12ResetToTheBeginning makes the execution authorize its request anew.
 func TestT12ResetToTheBeginning(t *testing.T) {
+	t.Run("denied", func(t *testing.T) {
+		f, run, _ := paid(t)
+		requireReplayed(t, f, resetTo(t, f, run, "--type", "FirstWorkflowTask"))
+	})
 	defencetest.Run(t, func(t *testing.T) bool {
 		f, run, _ := paid(t)
 		resetTo(t, f, run, "--type", "FirstWorkflowTask")
