@@ -225,10 +225,10 @@ func TestT09OutcomeWithABrokenSignature(t *testing.T) {
 	st := p.store.(*store.Store)
 	_, err = st.Take(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: out.Allowed[0].Decision, Key: "k", Worker: evidencetest.Worker, At: 1})
 	require.NoError(t, err)
-	real := p.outcome(out.Allowed[0], evidence.StatusFailed, "x")
-	require.NoError(t, st.Finish(t.Context(), testRun, "a", real))
-	broken := real
-	broken.Signatures = []evidence.Signature{{KeyID: real.Signatures[0].KeyID, Sig: make([]byte, 64)}}
+	genuine := p.outcome(out.Allowed[0], evidence.StatusFailed, "x")
+	require.NoError(t, st.Finish(t.Context(), testRun, "a", genuine))
+	broken := genuine
+	broken.Signatures = []evidence.Signature{{KeyID: genuine.Signatures[0].KeyID, Sig: make([]byte, 64)}}
 	p.sealed(t, contract.SealInput{Fresh: []evidence.Envelope{broken}}, evidence.Halted, "record.forged")
 }
 
