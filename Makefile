@@ -25,7 +25,7 @@ $(2) && echo "$(1): done in $$(seconds)"
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo dev build test check format tidy vet staticcheck workflowcheck bench benchmarks histories fuzz temporal clean
+.PHONY: help demo dev build test attacks check format tidy vet staticcheck workflowcheck bench benchmarks histories fuzz temporal clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test: temporal ## run all tests, with the race detector if there is a C compiler
 	@echo "$(if $(RACE),testing with the race detector,testing without the race detector: there is no C compiler)"
 	$(call watched,testing,CGO_ENABLED=$(if $(RACE),1,0) go test $(RACE) $(TESTFLAGS) $(PACKAGES))
 
+attacks: temporal ## run each attack with and without the defence that stops it
+	$(call watched,attacking,go test -tags undefended -run '^Test(T[0-9]|Lower)' $(TESTFLAGS) ./internal/defence/... ./activities ./worker)
+
 check: format tidy vet staticcheck workflowcheck ## check formatting, go.mod, and what linters find
 
 format: ## check that every file is as gofmt leaves it
@@ -58,7 +61,7 @@ tidy: ## check that every go.mod is as go mod tidy leaves it
 	@echo "go mod tidy: done"
 
 vet: ## run go vet
-	$(call watched,go vet,go vet $(PACKAGES))
+	$(call watched,go vet,go vet $(PACKAGES) && go vet -tags undefended ./internal/defence/...)
 
 staticcheck: ## run staticcheck
 	$(call watched,staticcheck,$(TOOL) staticcheck $(PACKAGES))

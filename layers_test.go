@@ -28,6 +28,7 @@ func TestLayers(t *testing.T) {
 		{"evidence", []string{module, temporal, cel, celNew, sqlite, "net/http", "github.com/", "go.uber.org/"}},
 		{"evidence/keyfile", []string{module + "/policy", module + "/activities", temporal, cel, celNew, sqlite, "net/http"}},
 		{"evidence/store", []string{module + "/policy", module + "/activities", module + "/workflows", temporal, cel, celNew}},
+		{"internal/defence", []string{module, "testing", temporal, "github.com/", "go.uber.org/"}},
 		{"policy", []string{module + "/activities", module + "/workflows", module + "/worker", temporal, sqlite, "net/http"}},
 		{"policy/catalogue", []string{module + "/activities", temporal, cel, celNew, sqlite}},
 		{"activities", []string{module + "/worker", module + "/starter", cel, celNew}},

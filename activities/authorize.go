@@ -52,7 +52,7 @@ func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*co
 		x.abandon()
 		return nil, err
 	}
-	err = c.commit(ctx, x.execution, nonce)
+	err = c.commit(ctx, x.execution, onceOnly(nonce))
 	if err == nil {
 		defer x.release()
 		return c.admission(x.execution), nil

@@ -13,6 +13,7 @@ import (
 	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/policy/catalogue"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
@@ -162,7 +163,7 @@ func runOf(ctx context.Context) store.Run {
 // process can start a local one; a regular one can be started by anybody who
 // may write to the namespace, with any input, in anybody's run.
 func onlyLocal(ctx context.Context) error {
-	if activity.GetInfo(ctx).IsLocalActivity {
+	if activity.GetInfo(ctx).IsLocalActivity || !defence.Stands(defence.OnlyLocal) {
 		return nil
 	}
 	return temporal.NewNonRetryableApplicationError("this is a local activity of the control plane", contract.ErrTypeRefused, nil,

@@ -40,7 +40,7 @@ func (c *Control) Decide(ctx context.Context, in contract.DecideInput) (*contrac
 }
 
 func (c *Control) decide(ctx context.Context, in contract.DecideInput) (*contract.DecideOutput, error) {
-	run := runOf(ctx)
+	run := c.chainOf(ctx)
 	x, err := c.open(ctx, run)
 	if errors.Is(err, errHead) || errors.Is(err, store.ErrCorrupt) {
 		return haltOutput("store.head", err), nil
@@ -125,7 +125,7 @@ func (c *Control) receive(x *execution, fresh []evidence.Envelope) (bad *contrac
 }
 
 func (c *Control) receiveOne(x *execution, e evidence.Envelope) *contract.Cause {
-	rec, err := c.c.Trust.Open(e)
+	rec, err := receivable(c.c.Trust, e)
 	if err != nil {
 		return &contract.Cause{Check: "record.forged", Reason: sentence(err)}
 	}

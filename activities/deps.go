@@ -40,6 +40,8 @@ type Effects interface {
 	Finish(context.Context, store.Run, string, evidence.Envelope) error
 	Lease(context.Context, store.Run) (evidence.Lease, evidence.Envelope, error)
 	Attest(context.Context, store.Attestation) error
+	Attestations(context.Context, store.Run) ([]store.Attestation, error)
+	Epoch(context.Context, store.Run) (uint64, error)
 	Seen(context.Context) (evidence.Time, error)
 }
 

@@ -1,9 +1,11 @@
 package activities
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -252,9 +254,14 @@ func (c *Control) commit(ctx context.Context, x *execution, nonce *store.Nonce) 
 // since returns the records after head. Those that the workflow handed in go
 // back as digests only, to keep histories small.
 func (x *execution) since(head evidence.Position, known []evidence.Envelope) []contract.Entry {
+	// A digest does not cover the signature: what the workflow was handed may
+	// have another one than the record that was believed.
 	has := make(map[evidence.Digest]bool, len(known))
 	for _, e := range known {
-		has[e.Digest()] = true
+		d := e.Digest()
+		i, in := x.place[d]
+		before, seen := has[d]
+		has[d] = in && (before || !seen) && sameSignatures(e, x.envs[i])
 	}
 	var entries []contract.Entry
 	for i := head.Seq; i < uint64(len(x.envs)); i++ {
@@ -265,4 +272,10 @@ func (x *execution) since(head evidence.Position, known []evidence.Envelope) []c
 		entries = append(entries, e)
 	}
 	return entries
+}
+
+func sameSignatures(a, b evidence.Envelope) bool {
+	return slices.EqualFunc(a.Signatures, b.Signatures, func(x, y evidence.Signature) bool {
+		return x.KeyID == y.KeyID && bytes.Equal(x.Sig, y.Sig)
+	})
 }

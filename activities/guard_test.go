@@ -90,7 +90,7 @@ func TestGuard(t *testing.T) {
 		{name: "another namespace", action: "once", change: func(d *evidence.Decision) { d.Binding.Namespace = "x" }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
 		{name: "another workflow", action: "once", change: func(d *evidence.Decision) { d.Binding.Workflow = "x" }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
 		{name: "another run", action: "once", change: func(d *evidence.Decision) { d.Binding.Run = "x" }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
-		{name: "another epoch", action: "once", change: func(d *evidence.Decision) { d.Binding.Epoch = 0 }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
+		{name: "another epoch", action: "once", change: func(d *evidence.Decision) { d.Binding.Epoch++ }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
 		{name: "another queue", action: "once", change: func(d *evidence.Decision) { d.Binding.Queue = "x" }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
 		{name: "another catalogue", action: "once", change: func(d *evidence.Decision) { d.Catalogue = evidence.FileDigest(nil) }, errIs: contract.ErrTypeRefused, cause: "guard.catalogue"},
 		{name: "an action it cannot do", action: "once", change: func(d *evidence.Decision) { d.Action = "fly" }, errIs: contract.ErrTypeRefused, cause: "guard.action"},

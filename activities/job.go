@@ -13,6 +13,7 @@ import (
 	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/policy/catalogue"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
@@ -82,12 +83,15 @@ func (j *job) refused(ctx context.Context, err error) (*contract.RunOutput, erro
 // has ended before: an outcome that was lost on its way, or the word that
 // nobody knows. Nothing is returned where the attempt may go on.
 func (j *job) take(ctx context.Context) (*contract.RunOutput, error) {
+	if !defence.Stands(defence.SlotBeforeEffect) {
+		return j.takeLate(ctx)
+	}
 	slot, err := j.s.c.Store.Take(ctx, store.Slot{
 		Run: j.run, Step: j.decision.Step, Decision: j.digest, Key: j.decision.Key,
 		Worker: j.s.c.Name, At: j.started,
 	})
 	switch {
-	case err == nil:
+	case err == nil, overlooked(err):
 		return nil, nil
 	case errors.Is(err, store.ErrNoRun):
 		return nil, refuse("store", "this worker's evidence store is not the one of the control plane")
@@ -100,11 +104,35 @@ func (j *job) take(ctx context.Context) (*contract.RunOutput, error) {
 	case slot.Outcome != nil:
 		return j.again(*slot.Outcome)
 	case mayRepeat(j.action):
-		return nil, nil
+		return nil, j.repeats(ctx)
 	}
 	// An earlier attempt took the slot and never answered. Whether it acted
 	// cannot be known here.
 	return j.finish(ctx, evidence.StatusUnknown, "step.interrupted", nil)
+}
+
+// repeats notes that an earlier attempt took the slot. Temporal's own count
+// does not say so: whoever may write to the namespace can make it begin anew,
+// and what the earlier attempt did would then go unmentioned.
+//
+// Its attestations come after those of the earlier attempts, which end then,
+// wherever they still run.
+func (j *job) repeats(ctx context.Context) error {
+	if !defence.Stands(defence.AttemptsCounted) {
+		return nil
+	}
+	j.attempt = max(j.attempt, 2)
+	j.call.Attempt, j.turn = j.attempt, j.attempt
+	said, err := j.s.c.Store.Attestations(ctx, j.run)
+	if err != nil {
+		return storeError(err)
+	}
+	for _, a := range said {
+		if a.Step == j.decision.Step {
+			j.turn = max(j.turn, a.Attempt+1)
+		}
+	}
+	return nil
 }
 
 // again returns the outcome that an earlier attempt stored.
@@ -170,7 +198,7 @@ func (j *job) execute(ctx context.Context) (result json.RawMessage, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, &executor.Error{Cause: "executor.interrupted", NoEffect: true, Err: err}
 	}
-	return j.send(ctx)
+	return j.send(ctx, j.call)
 }
 
 // ended is the outcome of an executor that answered.
@@ -280,6 +308,9 @@ func (j *job) finish(ctx context.Context, status evidence.Status, cause string, 
 func (j *job) store(ctx context.Context, outcome evidence.Envelope) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
+	if !defence.Stands(defence.SlotBeforeEffect) {
+		j.takeNow(ctx)
+	}
 	if err := j.s.c.Store.Finish(ctx, j.run, j.decision.Step, outcome); err != nil {
 		j.s.c.Log.Error("outcome not stored by the worker", zap.String("execution", j.call.Execution), zap.String("step", j.call.Step), zap.Error(err))
 	}

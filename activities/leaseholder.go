@@ -9,6 +9,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 )
 
 // errLapsed means that no live lease was found. It is the cause of the context
@@ -118,7 +119,7 @@ func (h *leaseholder) await(ctx context.Context) error {
 		if h.left() <= 0 {
 			h.refresh(ctx)
 		}
-		if h.left() > 0 {
+		if h.left() > 0 || !defence.Stands(defence.LeaseLive) {
 			return nil
 		}
 		select {

@@ -13,6 +13,8 @@ import (
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/evidencetest"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
+	"github.com/interlock-run/interlock/internal/defence/defencetest"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
@@ -148,12 +150,53 @@ func TestT17RollCall(t *testing.T) {
 	}
 }
 
-func rollCall(t *testing.T, say func(*speaker, evidence.Lease) *store.Attestation, want string) {
-	p := newPlane(t)
-	p.terms = evidence.Terms{LeaseMS: 500, IntervalMS: 40, WindowMS: 30_000}
-	if want == "" {
-		p.terms = evidence.Terms{LeaseMS: 20_000, IntervalMS: 40, WindowMS: 400}
+// TestT17AttestationsThatAreNone has the attacks of TestT17RollCall that tell a
+// lie, with and without the roll call.
+func TestT17AttestationsThatAreNone(t *testing.T) {
+	forged := func(s *speaker, l evidence.Lease) *store.Attestation { return s.says(l, evidencetest.Stranger, nil) }
+	withheld := func(*speaker, evidence.Lease) *store.Attestation { return nil }
+	replayed := func(s *speaker, l evidence.Lease) *store.Attestation {
+		if s.counter == 3 {
+			return &s.before[1]
+		}
+		return s.says(l, evidencetest.Worker, nil)
 	}
+	for name, say := range map[string]func(*speaker, evidence.Lease) *store.Attestation{"forged": forged, "withheld": withheld, "replayed": replayed} {
+		t.Run(name, func(t *testing.T) {
+			defencetest.Run(t, func(t *testing.T) bool {
+				out, _ := watchWith(t, evidence.Terms{LeaseMS: 500, IntervalMS: 40, WindowMS: 2000}, say)
+				return out.Halt.Check == ""
+			}, defence.RollCall)
+		})
+	}
+}
+
+func rollCall(t *testing.T, say func(*speaker, evidence.Lease) *store.Attestation, want string) {
+	terms := evidence.Terms{LeaseMS: 500, IntervalMS: 40, WindowMS: 30_000}
+	if want == "" {
+		terms = evidence.Terms{LeaseMS: 20_000, IntervalMS: 40, WindowMS: 400}
+	}
+	watched, stated := watchWith(t, terms, say)
+	last := stated.Probes[len(stated.Probes)-1]
+	require.Equal(t, "workers", last.Name)
+	if want == "" {
+		require.Empty(t, watched.Halt)
+		require.Equal(t, evidence.ProbeOK, last.Status)
+		require.Len(t, stated.Workers, 1)
+		require.Equal(t, evidencetest.Worker, stated.Workers[0].Worker)
+		return
+	}
+	require.Equal(t, "probe.workers", watched.Halt.Check)
+	require.Contains(t, last.Got, want)
+	require.Zero(t, stated.Lease, "a worker that cannot be believed renews nothing")
+}
+
+// watchWith runs one window of Watch over an execution whose step a runs, and
+// returns the signal that came of it.
+func watchWith(t *testing.T, terms evidence.Terms, say func(*speaker, evidence.Lease) *store.Attestation) (*contract.WatchOutput, *evidence.Signal) {
+	t.Helper()
+	p := newPlane(t)
+	p.terms = terms
 	p.build()
 	ticket := p.granted()
 	out, err := p.decide([]string{"a"})
@@ -177,17 +220,5 @@ func rollCall(t *testing.T, say func(*speaker, evidence.Lease) *store.Attestatio
 	require.NotNil(t, watched.Signal)
 	signal, err := trust(t).Open(*watched.Signal)
 	require.NoError(t, err)
-	stated := signal.Predicate.(*evidence.Signal)
-	last := stated.Probes[len(stated.Probes)-1]
-	require.Equal(t, "workers", last.Name)
-	if want == "" {
-		require.Empty(t, watched.Halt)
-		require.Equal(t, evidence.ProbeOK, last.Status)
-		require.Len(t, stated.Workers, 1)
-		require.Equal(t, evidencetest.Worker, stated.Workers[0].Worker)
-		return
-	}
-	require.Equal(t, "probe.workers", watched.Halt.Check)
-	require.Contains(t, last.Got, want)
-	require.Zero(t, stated.Lease, "a worker that cannot be believed renews nothing")
+	return watched, signal.Predicate.(*evidence.Signal)
 }

@@ -7,11 +7,11 @@ import (
 	"regexp"
 	"slices"
 
-	"go.temporal.io/sdk/temporal"
 	"go.uber.org/zap"
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
@@ -102,6 +102,9 @@ func (c *Control) recover(ctx context.Context, x *execution, began map[string]bo
 	var slots []store.Slot
 	err := answering(ctx, func() error {
 		for _, s := range open {
+			if !defence.Stands(defence.SealFence) {
+				break
+			}
 			if _, err := c.c.Store.Take(ctx, s); err != nil && !errors.Is(err, store.ErrTaken) {
 				return err
 			}
@@ -206,11 +209,11 @@ func (c *Control) sealUnstored(ctx context.Context, in contract.SealInput) (*con
 			err = x.add(rec)
 		}
 		if err != nil {
-			return nil, temporal.NewNonRetryableApplicationError(fmt.Sprintf("record %d cannot be sealed", i), contract.ErrTypeUnsealed, err)
+			return c.disown(ctx, x.run, in, fmt.Sprintf("record %d cannot be sealed: %v", i, err))
 		}
 	}
 	if err := x.agrees(in.Head); err != nil || x.lineage.Binding() != c.bindingOf(x.run, x.lineage.Binding().Epoch) {
-		return nil, temporal.NewNonRetryableApplicationError("the records are not those of this run", contract.ErrTypeUnsealed, err)
+		return c.disown(ctx, x.run, in, "the records are not those of this run")
 	}
 	if x.lineage.Sealed() != nil {
 		return sealed(x, in), nil

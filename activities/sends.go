@@ -12,16 +12,16 @@ import (
 
 // A sender calls the executor of one attempt, and lets it send nothing but
 // what was compared with the decision.
-type sender func(context.Context) (json.RawMessage, error)
+type sender func(context.Context, executor.Call) (json.RawMessage, error)
 
-// senderOf returns the sender of a call, and the digest of what it sends: of
+// senderOf returns the sender of a call, whose attempt may be counted anew
+// until it is made, and the digest of what it sends: of
 // the request, for an action over HTTP, which is made here and once; and of
 // the arguments for every other action, because those are what its code is
 // handed.
 func senderOf(a *catalogue.Action, e executor.Executor, c executor.Call) (sender, evidence.Digest, error) {
 	if a.HTTP == nil {
-		send := func(ctx context.Context) (json.RawMessage, error) { return e.Execute(ctx, c) }
-		return send, evidence.ValueDigest(c.Args), nil
+		return e.Execute, evidence.ValueDigest(c.Args), nil
 	}
 	p, ok := e.(executor.Preparer)
 	if !ok {
@@ -31,7 +31,7 @@ func senderOf(a *catalogue.Action, e executor.Executor, c executor.Call) (sender
 	if err != nil {
 		return nil, evidence.Digest{}, err
 	}
-	send := func(ctx context.Context) (json.RawMessage, error) { return p.Send(ctx, c, prepared) }
+	send := func(ctx context.Context, c executor.Call) (json.RawMessage, error) { return p.Send(ctx, c, prepared) }
 	return send, prepared.Digest(), nil
 }
 

@@ -21,6 +21,8 @@ import (
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/evidencetest"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
+	"github.com/interlock-run/interlock/internal/defence/defencetest"
 	"github.com/interlock-run/interlock/policy/catalogue"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
@@ -171,4 +173,20 @@ func runHTTP(t *testing.T, st *store.Store, cat *catalogue.Catalogue, e executor
 	var out contract.RunOutput
 	require.NoError(t, value.Get(&out))
 	return &out, nil
+}
+
+// TestT15OtherBytes has an executor send something else than was decided.
+func TestT15OtherBytes(t *testing.T) {
+	defencetest.Run(t, func(t *testing.T) bool {
+		f := newFar(t)
+		cat := parsed(t, f.catalogueOf("/orders/{id}"))
+		st, err := store.Open(t.Context(), t.TempDir()+"/evidence.db")
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = st.Close() })
+		d := &desk{store: st}
+		sends := evidence.HTTPDigest("POST", f.URL+"/orders/o-1", []byte(`{"n":1}`))
+		in := d.decide(t, guardCase{action: "pay", args: `{"id":"o-1","n":1}`, change: func(d *evidence.Decision) { d.Sends = sends }}, cat)
+		_, _ = runHTTP(t, st, cat, overHTTP(t, parsed(t, f.catalogueOf("/orders/{id}/twice"))), in)
+		return len(f.sent) > 0
+	}, defence.ExactBytes)
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/policy/catalogue"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
@@ -115,6 +116,9 @@ func NewSteps(c StepsConfig) (*Steps, error) {
 // nothing began ([contract.ErrTypeRefused], [contract.ErrTypeStore]) or this
 // attempt failed in a way that may be tried again ([contract.ErrTypeAttempt]).
 func (s *Steps) RunStep(ctx context.Context, in contract.RunInput) (*contract.RunOutput, error) {
+	if !defence.Stands(defence.SlotAfterSignature) {
+		s.takeUnread(ctx, in)
+	}
 	return s.guard(ctx, in, nil)
 }
 
@@ -151,28 +155,30 @@ type job struct {
 	pulse    func(context.Context)                    // tells Temporal that the step is alive
 	details  func(context.Context) *commonpb.Payloads // what the step last said of its progress
 	lease    *leaseholder
-	attempt  int32
+	attempt  int32 // as Temporal counts, but never 1 where the slot was taken before
+	turn     int32 // orders attestations; grows with each attempt, whatever Temporal counts
 	started  evidence.Time
 }
 
 // verify checks a decision against this worker's own trust root, catalogue and
 // task, and refuses everything that it does not recognise.
 func (s *Steps) verify(ctx context.Context, in contract.RunInput, t *task) (*job, error) {
-	rec, err := openNow(s.c.Trust, in.Decision, evidence.TimeOf(s.c.Now()))
+	rec, err := openBehind(defence.DecisionSignature, s.c.Trust, in.Decision, evidence.TimeOf(s.c.Now()))
 	if err != nil {
 		return nil, refuse("decision", sentence(err))
 	}
 	d, ok := rec.Predicate.(*evidence.Decision)
-	if !ok || d.Phase != evidence.PhaseStep || !d.Effect.Allows() {
+	if !ok || defence.Stands(defence.DecisionAllows) && (d.Phase != evidence.PhaseStep || !d.Effect.Allows()) {
 		return nil, refuse("decision", "it is not a decision that allows a step")
 	}
 	info := activity.GetInfo(ctx)
 	run := runOf(ctx)
 	here := evidence.Binding{Namespace: run.Namespace, Workflow: run.Workflow, Run: run.Run, Epoch: d.Binding.Epoch, Queue: info.TaskQueue}
-	if d.Binding != here || here.Epoch < firstEpoch || here.Run == "" || info.IsLocalActivity || rec.Subject.Execution != run.Workflow || rec.Subject.Digest != d.Request {
+	if defence.Stands(defence.DecisionBinding) && (d.Binding != here || here.Epoch < firstEpoch || here.Run == "" || info.IsLocalActivity ||
+		rec.Subject.Execution != run.Workflow || rec.Subject.Digest != d.Request) {
 		return nil, refuse("binding", "the decision is bound to another run, workflow, namespace or queue")
 	}
-	if d.Args != evidence.ValueDigest(in.Args) || d.Key != evidence.IdempotencyKey(d.Request, d.Step) {
+	if defence.Stands(defence.DecisionArgs) && d.Args != evidence.ValueDigest(in.Args) || d.Key != evidence.IdempotencyKey(d.Request, d.Step) {
 		return nil, refuse("arguments", "the arguments or the key are not the ones that were decided")
 	}
 	if d.Catalogue != s.c.Catalogue.Digest() {
@@ -193,14 +199,14 @@ func (s *Steps) verify(ctx context.Context, in contract.RunInput, t *task) (*job
 	if err != nil {
 		return nil, err
 	}
-	j := &job{s: s, run: run, subject: rec.Subject, decision: d, digest: rec.Digest, action: a, attempt: info.Attempt, started: evidence.TimeOf(s.c.Now())}
+	j := &job{s: s, run: run, subject: rec.Subject, decision: d, digest: rec.Digest, action: a, attempt: info.Attempt, turn: 1, started: evidence.TimeOf(s.c.Now())}
 	j.call = executor.Call{Execution: run.Workflow, Step: d.Step, Action: d.Action, Args: in.Args, Key: d.Key, Attempt: info.Attempt}
 	j.pulse, j.details = pulseOf(t)
 	send, sends, err := senderOf(a, exec, j.call)
 	if err != nil {
 		return nil, refuse("bytes", sentence(err))
 	}
-	if sends != d.Sends {
+	if sends != d.Sends && defence.Stands(defence.ExactBytes) {
 		return nil, refuse("bytes", "what is about to be sent is not what was decided")
 	}
 	j.send = send
@@ -208,16 +214,25 @@ func (s *Steps) verify(ctx context.Context, in contract.RunInput, t *task) (*job
 	return j, nil
 }
 
-// fit reports whether this process may act at all: its clock goes with the
-// store's, which has seen those of all others, and its quick probes are ok. It
+// fit reports whether this process may act at all: it is the turn of this run
+// in its chain, its clock goes with the store's, which has seen those of all
+// others, and its quick probes are ok. It
 // returns the largest time that the store has seen.
 func (s *Steps) fit(ctx context.Context, run store.Run, d *evidence.Decision) (evidence.Time, error) {
 	seen, err := s.c.Store.Seen(ctx)
 	if err != nil {
 		return 0, storeError(err)
 	}
+	epoch, err := s.c.Store.Epoch(ctx, run)
+	if err != nil {
+		return 0, storeError(err)
+	}
 	now := evidence.TimeOf(s.c.Now())
 	switch {
+	case epoch != d.Binding.Epoch && epoch > 0 && defence.Stands(defence.DecisionBinding):
+		return 0, refuse("binding", fmt.Sprintf("the decision is bound to epoch %d, the run is in epoch %d", d.Binding.Epoch, epoch))
+	case !defence.Stands(defence.Clock):
+		seen = 0
 	case now.Add(s.c.Skew) < seen:
 		return 0, refuse("clock", "this worker's clock is behind the times that the store has seen")
 	case d.At > now.Add(s.c.Skew):

@@ -11,6 +11,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 )
 
 // The causes of the context of a step that its guard ended while it ran.
@@ -62,7 +63,9 @@ func (v *vigil) holdLease(ctx context.Context) {
 	for {
 		left := v.j.lease.left()
 		if left <= 0 {
-			v.cancel(errLapsed)
+			if defence.Stands(defence.LeaseLive) {
+				v.cancel(errLapsed)
+			}
 			return
 		}
 		select {
@@ -123,7 +126,7 @@ func (v *vigil) call(ctx context.Context, heard chan<- struct{}) {
 func (v *vigil) attestAgain(ctx context.Context) {
 	defer close(v.done)
 	wait := v.j.lease.rhythm()
-	if v.j.attempt > 1 {
+	if v.j.turn > 1 {
 		wait = 0
 	}
 	for {
@@ -153,13 +156,13 @@ func (v *vigil) attest(ctx context.Context, ended bool) error {
 	v.counter++
 	e, err := j.s.c.Worker.Sign(j.subject, &evidence.Attestation{
 		At: evidence.TimeOf(j.s.c.Now()), Decision: j.digest, Binding: j.decision.Binding, Step: j.decision.Step,
-		Worker: j.s.c.Name, Attempt: j.attempt, Counter: v.counter, Nonce: j.lease.nonce(), Ended: ended,
+		Worker: j.s.c.Name, Attempt: j.turn, Counter: v.counter, Nonce: j.lease.nonce(), Ended: ended,
 		Process: j.s.c.Process, Probes: probes,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUnfit, err)
 	}
-	err = j.s.c.Store.Attest(ctx, store.Attestation{Run: j.run, Step: j.decision.Step, Attempt: j.attempt, Counter: v.counter, Signed: e})
+	err = j.s.c.Store.Attest(ctx, store.Attestation{Run: j.run, Step: j.decision.Step, Attempt: j.turn, Counter: v.counter, Signed: e})
 	switch p := failed(probes); {
 	case p != nil:
 		return fmt.Errorf("%w: probe %s is %s", errUnfit, p.Name, p.Status)

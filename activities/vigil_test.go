@@ -17,6 +17,8 @@ import (
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/evidencetest"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
+	"github.com/interlock-run/interlock/internal/defence/defencetest"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
@@ -140,7 +142,7 @@ func TestGuardAttests(t *testing.T) {
 			require.NoError(t, err)
 			e, err := evidencetest.Signer(evidencetest.Worker).Sign(evidence.Subject{Execution: "x", Digest: evidence.FileDigest(nil)}, &said[0])
 			require.NoError(t, err)
-			require.NoError(t, effects.Attest(ctx, store.Attestation{Run: testRun, Step: "s", Attempt: call.Attempt + 1, Counter: 1, Signed: e}))
+			require.NoError(t, effects.Attest(ctx, store.Attestation{Run: testRun, Step: "s", Attempt: said[0].Attempt + 1, Counter: 1, Signed: e}))
 			<-ctx.Done()
 			return nil, ctx.Err()
 		},
@@ -151,4 +153,17 @@ func TestGuardAttests(t *testing.T) {
 	require.Equal(t, evidence.ProbeOK, last.Probes[0].Status)
 	require.False(t, last.Ended)
 	require.NotZero(t, last.Process.Executable)
+}
+
+// TestT20ClockSetBack acts with a lease that ended half an hour ago, on a
+// machine whose clock was set back by an hour.
+func TestT20ClockSetBack(t *testing.T) {
+	past := func(d *evidence.Decision) {
+		d.At -= 3_630_000
+		d.Lease.Until = d.At + 60_000
+	}
+	back := func(c *activities.StepsConfig) {
+		c.Now = func() time.Time { return time.Now().Round(0).Add(-time.Hour) }
+	}
+	defencetest.Run(t, presented(guardCase{action: "once", change: past, config: back}), defence.Clock)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
@@ -140,7 +141,9 @@ func (w *window) measure(ctx context.Context) (*contract.Cause, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	probes = append(probes, called)
+	if defence.Stands(defence.RollCall) {
+		probes = append(probes, called)
+	}
 	p := failed(probes)
 	if p == nil {
 		return w.renew(ctx, now, probes, workers)

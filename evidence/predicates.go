@@ -178,7 +178,8 @@ type Process struct {
 }
 
 // An Attestation is what a step worker signs about itself while a step runs,
-// again and again. Attempt and Counter order them; Nonce shows that it is not
+// again and again. Attempt, which grows with each attempt but is not Temporal's
+// count of them, and Counter order them; Nonce shows that it is not
 // older than a lease.
 type Attestation struct {
 	At       Time    `json:"at"`

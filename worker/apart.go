@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/worker/keyring"
 )
 
@@ -27,7 +28,7 @@ type Near struct {
 
 // apart refuses a process that can read what belongs to another role.
 func (c *Config) apart() error {
-	if c.TogetherUnsafe {
+	if c.TogetherUnsafe || !defence.Stands(defence.RolesApart) {
 		return nil
 	}
 	own, err := c.own()

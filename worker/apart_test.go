@@ -13,6 +13,8 @@ import (
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/evidencetest"
 	"github.com/interlock-run/interlock/evidence/keyfile"
+	"github.com/interlock-run/interlock/internal/defence"
+	"github.com/interlock-run/interlock/internal/defence/defencetest"
 	"github.com/interlock-run/interlock/worker"
 	"github.com/interlock-run/interlock/worker/workertest"
 )
@@ -147,4 +149,24 @@ func TestT23EveryRoleHasAKey(t *testing.T) {
 	c.Trust = &evidence.Trust{}
 	_, err := worker.New(t.Context(), c)
 	require.ErrorContains(t, err, "no key of role principal")
+}
+
+// TestT23StepWorkerWithTheAuthoritysKey starts a step worker that could sign
+// its own decisions.
+func TestT23StepWorkerWithTheAuthoritysKey(t *testing.T) {
+	f := workertest.New(t)
+	defencetest.Run(t, func(t *testing.T) bool {
+		dir := t.TempDir()
+		c := f.Config
+		c.Control = nil
+		c.Store, c.Catalogue = filepath.Join(dir, "evidence.db"), filepath.Join(dir, "actions.yaml")
+		require.NoError(t, os.WriteFile(c.Catalogue, []byte(workertest.Catalogue), 0o600))
+		keyAt(t, dir+"/keys/authority.pem", evidencetest.Authority)
+		w, err := worker.New(t.Context(), c)
+		if err != nil {
+			return false
+		}
+		require.NoError(t, w.Close())
+		return true
+	}, defence.RolesApart)
 }

@@ -65,7 +65,7 @@ func (m *team) call(t *testing.T, queue, activity string, stamp func(workflow.Co
 		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 			TaskQueue: queue, StartToCloseTimeout: time.Minute, RetryPolicy: &temporal.RetryPolicy{MaximumAttempts: 1},
 		})
-		return workflow.ExecuteActivity(ctx, activity, order{"stolen", 1}).Get(ctx, nil)
+		return workflow.ExecuteActivity(ctx, activity, purchase{"stolen", 1}).Get(ctx, nil)
 	}, workflow.RegisterOptions{Name: "attack"})
 	require.NoError(t, w.Start())
 	defer w.Stop()

@@ -47,12 +47,12 @@ type team struct {
 	let     chan struct{}
 }
 
-type order struct {
+type purchase struct {
 	Order  string `json:"order"`
 	Amount int    `json:"amount"`
 }
 
-type paid struct {
+type payment struct {
 	Order string `json:"order"`
 	Note  string `json:"note"`
 }
@@ -72,16 +72,16 @@ func (m *team) done() []string {
 	return append([]string{}, m.effects...)
 }
 
-func (m *team) Pay(ctx context.Context, o order) (paid, error) {
+func (m *team) Pay(ctx context.Context, o purchase) (payment, error) {
 	m.did(ctx, fmt.Sprintf("pay %s %d", o.Order, o.Amount))
-	return paid{Order: o.Order, Note: "<&>"}, nil
+	return payment{Order: o.Order, Note: "<&>"}, nil
 }
 
-func (m *team) Forbidden(ctx context.Context, _ order) error { m.did(ctx, "forbidden"); return nil }
+func (m *team) Forbidden(ctx context.Context, _ purchase) error { m.did(ctx, "forbidden"); return nil }
 
 // Count fails twice. The third attempt goes on from where the heartbeats of
 // the first say that it was.
-func (m *team) Count(ctx context.Context, o *order) error {
+func (m *team) Count(ctx context.Context, o *purchase) error {
 	at := 0
 	if activity.HasHeartbeatDetails(ctx) {
 		if err := activity.GetHeartbeatDetails(ctx, &at); err != nil {
@@ -115,11 +115,11 @@ func (m *team) End(ctx context.Context, in struct{ How string }) error {
 	return errors.New("secret")
 }
 
-func (m *team) Extra(ctx context.Context, _ order) error { m.did(ctx, "extra"); return nil }
+func (m *team) Extra(ctx context.Context, _ purchase) error { m.did(ctx, "extra"); return nil }
 
-func (m *team) Two(ctx context.Context, _, _ order) error { m.did(ctx, "two"); return nil }
+func (m *team) Two(ctx context.Context, _, _ purchase) error { m.did(ctx, "two"); return nil }
 
-func (m *team) Hold(ctx context.Context, _ order) error {
+func (m *team) Hold(ctx context.Context, _ purchase) error {
 	m.did(ctx, "hold")
 	m.held <- struct{}{}
 	select {
@@ -179,7 +179,7 @@ func (m *team) work(t *testing.T, queue string, guard *worker.Guard) {
 	}
 	w.RegisterWorkflowWithOptions(func(ctx workflow.Context) error {
 		ctx = workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{StartToCloseTimeout: time.Minute})
-		return workflow.ExecuteLocalActivity(ctx, m.Pay, order{"local", 1}).Get(ctx, nil)
+		return workflow.ExecuteLocalActivity(ctx, m.Pay, purchase{"local", 1}).Get(ctx, nil)
 	}, workflow.RegisterOptions{Name: "locally"})
 	require.NoError(t, w.Start())
 	t.Cleanup(w.Stop)

@@ -14,6 +14,7 @@ import (
 	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/policy/catalogue"
 )
 
@@ -110,6 +111,7 @@ func New(ctx context.Context, c Config) (*Worker, error) {
 
 func (c *Config) check() error {
 	return errors.Join(
+		missing(!defence.Deployable(), "a build with its defences (without the tag undefended)"),
 		missing(c.Client == nil, "a Temporal client"),
 		missing(c.Trust == nil, "a trust root"),
 		missing(c.Catalogue == "", "the path of the catalogue"),

@@ -13,6 +13,7 @@ import (
 type execution struct {
 	id, run         string
 	request         evidence.Digest
+	presented       evidence.Envelope // as the request
 	chain           evidence.Chain
 	records         []evidence.Envelope
 	fresh           []evidence.Envelope // received, not yet in the chain

@@ -76,7 +76,7 @@ func (x *execution) admit(ctx workflow.Context, request evidence.Envelope, from 
 		// Without an answer there is no record that could be sealed.
 		return nil, contract.Cause{Check: "authorize.error", Reason: "authorization did not answer"}
 	}
-	x.request = request.Digest()
+	x.request, x.presented = request.Digest(), request
 	if from != nil && a.Ticket != nil { // a denial begins a chain of its own
 		x.chain = evidence.ChainAt(from.Head)
 	}

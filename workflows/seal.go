@@ -15,12 +15,12 @@ func (x *execution) seal(ctx workflow.Context, halt contract.Cause) (*contract.R
 	x.phase = "sealing"
 	in := contract.SealInput{Head: x.chain.Next(), Fresh: x.fresh, Halt: halt}
 	if x.unstored {
-		in.All = x.records
+		in.All, in.Request = x.records, &x.presented
 	}
 	var out contract.SealOutput
 	err := workflow.ExecuteLocalActivity(checking(ctx, "seal the evidence"), contract.Seal, in).Get(ctx, &out)
 	if err != nil && !x.unstored && len(x.records) > 0 && !isType(err, contract.ErrTypeUnsealed) {
-		in.All = x.records
+		in.All, in.Request = x.records, &x.presented
 		if in.Halt.Check == "" {
 			in.Halt = contract.Cause{Check: "store.unavailable", Reason: "the evidence store did not take the seal"}
 		}
@@ -28,6 +28,9 @@ func (x *execution) seal(ctx workflow.Context, halt contract.Cause) (*contract.R
 	}
 	if err != nil {
 		return nil, err
+	}
+	if out.Anew {
+		x.chain, x.records = evidence.Chain{}, nil
 	}
 	x.appendEntries(out.Entries)
 	return x.sealed(ctx, out), nil

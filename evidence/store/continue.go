@@ -129,3 +129,14 @@ func (t *tx) addRun(run Run, root sql.NullInt64) (int64, error) {
 	id, err := res.LastInsertId()
 	return id, unavailable("add a run", err)
 }
+
+// Epoch returns how many runs a chain had when run began, and with it: 1 for
+// the first, one more for each that continued it, 0 for a run that the store
+// does not know.
+func (s *Store) Epoch(ctx context.Context, run Run) (uint64, error) {
+	var epoch uint64
+	err := s.read.scan(ctx, func(r *sql.Rows) error {
+		return unavailable("read", r.Scan(&epoch))
+	}, sqlEpoch, run.Workflow, run.Run, run.Namespace)
+	return epoch, err
+}

@@ -86,6 +86,10 @@ const (
 	sqlMoveAttestation = `UPDATE attestations SET attempt = ?3, counter = ?4, payload_type = ?5, payload = ?6, signatures = ?7
 		WHERE run_id = ?1 AND step = ?2`
 
+	// sqlEpoch counts the runs of the chain up to this one.
+	sqlEpoch = `SELECT 1 + (SELECT count(*) FROM runs AS earlier WHERE earlier.root = runs.root AND earlier.id <= runs.id)
+		FROM runs WHERE workflow = ? AND run = ? AND namespace = ?`
+
 	sqlRuns  = `SELECT namespace, workflow, run FROM runs WHERE workflow = ? ORDER BY id DESC`
 	sqlList  = `SELECT namespace, workflow, run FROM runs ORDER BY id DESC LIMIT ?`
 	sqlPulse = `UPDATE pulse SET beats = beats + 1 WHERE id = 1`

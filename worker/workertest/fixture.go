@@ -47,6 +47,7 @@ actions:
   desk.fail: {description: Fails., effect: write, idempotent: true, timeout: 10s, attempts: 2, backoff: 10ms, args: {type: object, additionalProperties: false}, func: fail}
   desk.lose: {description: Fails and nobody knows how., effect: irreversible, timeout: 10s, args: {type: object, additionalProperties: false}, func: fail}
   desk.wait: {description: Runs until it is let go., effect: write, idempotent: true, timeout: 60s, heartbeat: 2s, args: {type: object, additionalProperties: false}, func: wait}
+  desk.strike: {description: Acts at once and answers when it is let go., effect: irreversible, timeout: 60s, heartbeat: 2s, args: {type: object, additionalProperties: false}, func: strike}
 `
 
 // A Fixture is one set of workers with everything they need.
@@ -176,19 +177,29 @@ func (w *World) Effects() []executor.Call {
 	return append([]executor.Call(nil), w.effects...)
 }
 
-// Await waits until another desk.wait has begun.
+// Count returns how often an action had its effect.
+func (w *World) Count(action string) (n int) {
+	for _, c := range w.Effects() {
+		if c.Action == action {
+			n++
+		}
+	}
+	return n
+}
+
+// Await waits until another desk.wait has begun, or desk.strike has acted.
 func (w *World) Await(t testing.TB) executor.Call {
 	t.Helper()
 	select {
 	case c := <-w.began:
 		return c
 	case <-time.After(patience):
-		t.Fatal("no desk.wait began")
+		t.Fatal("no desk.wait or desk.strike began")
 		return executor.Call{}
 	}
 }
 
-// Release lets every desk.wait go on.
+// Release lets every desk.wait and desk.strike go on.
 func (w *World) Release() { w.once.Do(func() { close(w.release) }) }
 
 // Funcs returns the executors.
@@ -201,7 +212,19 @@ func (w *World) Funcs() map[string]executor.Executor {
 		"fail": executor.Func(func(context.Context, executor.Call) (json.RawMessage, error) {
 			return nil, &executor.Error{Cause: "world.broken", Answered: true}
 		}),
-		"wait": executor.Func(w.wait),
+		"wait":   executor.Func(w.wait),
+		"strike": executor.Func(w.strike),
+	}
+}
+
+func (w *World) strike(ctx context.Context, c executor.Call) (json.RawMessage, error) {
+	w.happened(c)
+	w.began <- c
+	select {
+	case <-w.release:
+		return json.RawMessage(`{"struck":true}`), nil
+	case <-ctx.Done():
+		return nil, &executor.Error{Cause: "world.interrupted", Err: context.Cause(ctx)}
 	}
 }
 

@@ -96,12 +96,19 @@ func (f *Fixture) Proof(run client.WorkflowRun) *evidence.Proof {
 	ctx, cancel := context.WithTimeout(f.T.Context(), patience)
 	defer cancel()
 	var p evidence.Proof
-	for _, id := range f.Runs(run) {
-		value, err := f.Client.QueryWorkflow(ctx, run.GetID(), id, contract.QueryProof)
+	runs := f.Runs(run)
+	for i := len(runs) - 1; i >= 0; i-- {
+		value, err := f.Client.QueryWorkflow(ctx, run.GetID(), runs[i], contract.QueryProof)
 		require.NoError(f.T, err)
 		var records []evidence.Envelope
 		require.NoError(f.T, value.Get(&records))
-		p.Records = append(p.Records, records...)
+		p.Records = append(records, p.Records...)
+		if len(p.Records) == 0 {
+			continue
+		}
+		if first, err := p.Records[0].Decode(); err == nil && first.Kind() != evidence.KindTakeover {
+			break
+		}
 	}
 	return &p
 }
@@ -110,11 +117,14 @@ func (f *Fixture) Proof(run client.WorkflowRun) *evidence.Proof {
 func (f *Fixture) Runs(run client.WorkflowRun) []string {
 	f.T.Helper()
 	ids := []string{run.GetRunID()}
-	for before := run.GetRunID(); before != ""; {
-		first, err := f.Client.GetWorkflowHistory(f.T.Context(), run.GetID(), before, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
+	for {
+		first, err := f.Client.GetWorkflowHistory(f.T.Context(), run.GetID(), ids[0], false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
 		require.NoError(f.T, err)
-		ids[0] = before
-		before = first.GetWorkflowExecutionStartedEventAttributes().GetContinuedExecutionRunId()
+		before := first.GetWorkflowExecutionStartedEventAttributes().GetContinuedExecutionRunId()
+		if before == "" {
+			break
+		}
+		ids = append([]string{before}, ids...)
 	}
 	for {
 		history := f.Client.GetWorkflowHistory(f.T.Context(), run.GetID(), ids[len(ids)-1], false, enums.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)

@@ -241,13 +241,16 @@ type WatchOutput struct {
 	Halt   Cause              `json:"halt"`
 }
 
-// SealInput is what Seal is asked with. All is sent only when the store did
-// not answer before: then the seal is made from these records.
+// SealInput is what Seal is asked with. All, and with it the request as it was
+// presented, is sent only when the store did not answer before: then the seal
+// is made from these records.
 type SealInput struct {
 	Head  evidence.Position   `json:"head"`
 	Fresh []evidence.Envelope `json:"fresh,omitempty"`
 	Halt  Cause               `json:"halt"`
 	All   []evidence.Envelope `json:"all,omitempty"`
+
+	Request *evidence.Envelope `json:"request,omitempty"`
 }
 
 // SealOutput is what Seal returns: the records that follow Head, the seal
@@ -258,6 +261,10 @@ type SealOutput struct {
 	Run     string           `json:"run"`
 	Verdict evidence.Verdict `json:"verdict"`
 	Cause   string           `json:"cause"`
+
+	// Anew says that the entries are a chain of their own: the one that the
+	// workflow knows belongs to another run.
+	Anew bool `json:"anew,omitempty"`
 }
 
 // The types of the application errors of activities.
