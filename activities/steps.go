@@ -15,6 +15,7 @@ import (
 	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/crash"
 	"github.com/interlock-run/interlock/policy/catalogue"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
@@ -97,20 +98,24 @@ func NewSteps(c StepsConfig) (*Steps, error) {
 // nothing began ([contract.ErrTypeRefused], [contract.ErrTypeStore]) or this
 // attempt failed in a way that may be tried again ([contract.ErrTypeAttempt]).
 func (s *Steps) RunStep(ctx context.Context, in contract.RunInput) (*contract.RunOutput, error) {
+	crash.Point("step.received")
 	j, err := s.verify(ctx, in)
 	if err != nil {
 		s.c.Log.Warn("step refused", zap.String("execution", activity.GetInfo(ctx).WorkflowExecution.ID), zap.Error(err))
 		return nil, err
 	}
+	crash.Point("step.verified")
 	stop := j.beat(ctx)
 	defer stop()
 	if err := j.awaitLease(ctx); err != nil {
 		return j.refused(ctx, err)
 	}
+	crash.Point("slot.before")
 	done, err := j.take(ctx)
 	if done != nil || err != nil {
 		return done, err
 	}
+	crash.Point("slot.taken")
 	return j.act(ctx)
 }
 
