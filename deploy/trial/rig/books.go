@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,12 +13,12 @@ type Books struct {
 	Effects []Effect
 }
 
-// An Arrival is a call that reached the desk.
+// An Arrival is a call that reached the outside world.
 type Arrival struct {
 	Key    string
 	What   string // method and path
 	At     time.Time
-	Status int // of the answer; 0 if there was none
+	Status int // of the answer; 0 if nothing was done
 }
 
 // An Effect is something that really happened.
@@ -26,17 +27,11 @@ type Effect struct {
 	Kind string // refund, notify or letter
 }
 
-// Books reads them.
+// Books returns the calls so far, and the effects of the desk's own ledger.
 func (w *World) Books(ctx context.Context) (Books, error) {
-	var b Books
-	calls, err := w.desk.Access(ctx)
-	if err != nil {
-		return b, err
-	}
-	for _, c := range calls {
-		key, _, _ := strings.Cut(c.IdempotencyKey, keyMark)
-		b.Calls = append(b.Calls, Arrival{Key: key, What: c.Method + " " + c.Path, At: c.At, Status: c.Status})
-	}
+	w.mu.Lock()
+	b := Books{Calls: slices.Clone(w.calls)}
+	w.mu.Unlock()
 	entries, err := w.desk.Ledger(ctx)
 	for _, e := range entries {
 		key, _, letter := strings.Cut(e.IdempotencyKey, keyMark)

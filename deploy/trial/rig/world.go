@@ -56,6 +56,7 @@ type World struct {
 	before Before
 	after  After
 	count  map[string]int // calls by key
+	calls  []Arrival
 }
 
 func openWorld(ctx context.Context, path, token string) (*World, error) {
@@ -107,12 +108,13 @@ func (w *World) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // it hung up while sending
 	}
-	c, before, after := w.note(r)
+	c, place, before, after := w.note(r)
 	if before != nil && before(r.Context(), c) != nil {
 		panic(http.ErrAbortHandler)
 	}
 	answer := httptest.NewRecorder()
 	w.next.ServeHTTP(answer, forward(r, c, body))
+	w.answered(place, answer.Code)
 	if after != nil {
 		after(c)
 	}
@@ -123,12 +125,20 @@ func (w *World) ServeHTTP(out http.ResponseWriter, r *http.Request) {
 	_, _ = out.Write(answer.Body.Bytes()) // the caller may be gone; there is no one to tell
 }
 
-func (w *World) note(r *http.Request) (Call, Before, After) {
+// note writes a call down as it arrives, before anything is done about it.
+func (w *World) note(r *http.Request) (c Call, place int, before Before, after After) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	key := r.Header.Get(keyHeader)
 	w.count[key]++
-	return Call{Key: key, Path: r.URL.Path, N: w.count[key]}, w.before, w.after
+	w.calls = append(w.calls, Arrival{Key: key, What: r.Method + " " + r.URL.Path, At: time.Now()})
+	return Call{Key: key, Path: r.URL.Path, N: w.count[key]}, len(w.calls) - 1, w.before, w.after
+}
+
+func (w *World) answered(place, status int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.calls[place].Status = status
 }
 
 // forward is the request as the desk gets it. Each letter has a key of its own
