@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -293,21 +292,6 @@ func (d *director) compare(ctx context.Context, x *starter.Execution, res *resul
 // request is what is asked for: something to read, something that can be
 // repeated, and something that cannot.
 func request(t trial) *evidence.Request {
-	const order, customer = "W5500101", "mia_keller_4821"
-	return &evidence.Request{
-		ID: t.name(), Purpose: "to be killed at " + t.Name, Policy: "trial",
-		Steps: []evidence.Step{
-			step("lookup", "orders.lookup", map[string]any{"order": order}),
-			step("refund", "orders.refund", map[string]any{"order": order, "customer": customer, "amount": 100, "reason": "trial"}, "lookup"),
-			step("letter", "orders.letter", map[string]any{"order": order, "customer": customer, "message": "Sorry."}, "refund"),
-		},
-	}
-}
-
-func step(id, action string, args map[string]any, needs ...string) evidence.Step {
-	raw, err := json.Marshal(args)
-	if err != nil {
-		panic(fmt.Sprintf("arguments of step %s: %v", id, err)) // strings and numbers always encode
-	}
-	return evidence.Step{ID: id, Action: action, Args: raw, Needs: needs}
+	return rig.Request(t.name(), "to be killed at "+t.Name,
+		rig.Lookup("lookup"), rig.Refund("refund", "lookup"), rig.Letter("letter", "refund"))
 }

@@ -42,3 +42,11 @@ func (w *World) Books(ctx context.Context) (Books, error) {
 	}
 	return b, err
 }
+
+// Of returns what the books say about one idempotency key.
+func (b Books) Of(key string) Books {
+	return Books{
+		Calls:   slices.DeleteFunc(slices.Clone(b.Calls), func(c Arrival) bool { return c.Key != key }),
+		Effects: slices.DeleteFunc(slices.Clone(b.Effects), func(e Effect) bool { return e.Key != key }),
+	}
+}
