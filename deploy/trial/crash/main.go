@@ -31,6 +31,7 @@ func main() {
 	flag.StringVar(&o.point, "point", "", "only the points that start with this")
 	flag.StringVar(&o.victim, "victim", "", "only this victim: control, steps or both")
 	flag.IntVar(&o.parallel, "parallel", 4, "how many executions at a time")
+	flag.DurationVar(&o.pause, "pause", 0, "how long the victims stay dead")
 	flag.BoolVar(&o.verbose, "v", false, "say what each point means, and what the desk and the proof say")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folders of all runs, not only of those that failed")
 	flag.Parse()

@@ -16,18 +16,24 @@ type options struct {
 	dir           string // the working folder; removed and made anew
 	point, victim string
 	parallel      int
+	pause         time.Duration // how long the victims stay dead
 	verbose, keep bool
 }
 
 // errViolated means that something did not hold.
 var errViolated = errors.New("not every execution came out as it must")
 
-// run runs the trials and prints the table.
+// run runs the trials that the options ask for.
 func run(ctx context.Context, o options, out io.Writer) ([]result, error) {
 	trials, err := chosen(o)
 	if err != nil {
 		return nil, err
 	}
+	return runTrials(ctx, o, trials, out)
+}
+
+// runTrials runs trials and prints the table.
+func runTrials(ctx context.Context, o options, trials []trial, out io.Writer) ([]result, error) {
 	r, err := rig.Open(ctx, o.dir, out)
 	if err != nil {
 		return nil, err
@@ -35,7 +41,7 @@ func run(ctx context.Context, o options, out io.Writer) ([]result, error) {
 	began := time.Now()
 	t := newTable(out, o.verbose)
 	results := each(ctx, o, trials, func(tr trial) result {
-		res := stageTrial(ctx, r, tr, o.keep)
+		res := stageTrial(ctx, r, tr, o)
 		t.row(res)
 		return res
 	})

@@ -41,20 +41,20 @@ type result struct {
 func (r *result) bad() bool { return r.err != nil || len(r.wrong) > 0 }
 
 // stageTrial runs one trial on a stage of its own. The folder of one that went
-// well is removed, unless keep is set.
-func stageTrial(ctx context.Context, r *rig.Rig, t trial, keep bool) result {
+// well is removed, unless it is to be kept.
+func stageTrial(ctx context.Context, r *rig.Rig, t trial, o options) result {
 	res := result{trial: t}
 	began := time.Now()
-	s, err := r.Stage(ctx, t.name(), rig.Options{Lease: lease, Interval: interval})
+	s, err := r.Stage(ctx, t.name(), rig.Options{Lease: lease, Interval: interval, Heartbeat: time.Second})
 	if err != nil {
 		res.err = err
 		return res
 	}
-	d := &director{t: t, s: s}
+	d := &director{t: t, s: s, pause: o.pause}
 	res.err = d.perform(ctx, &res)
 	res.took = time.Since(began)
 	res.err = errors.Join(res.err, s.Close())
-	if !res.bad() && !keep {
+	if !res.bad() && !o.keep {
 		res.err = s.Remove()
 	}
 	return res
@@ -65,6 +65,7 @@ type director struct {
 	t trial
 	s *rig.Stage
 
+	pause  time.Duration
 	strike sync.Once // of the world
 }
 
@@ -87,6 +88,7 @@ func (d *director) perform(ctx context.Context, res *result) error {
 	if err := d.struck(ctx, end); err != nil {
 		return err
 	}
+	time.Sleep(d.pause)
 	if err := d.s.Start(ctx, nil, d.missing()...); err != nil {
 		return err
 	}

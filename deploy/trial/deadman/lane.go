@@ -13,14 +13,13 @@ import (
 )
 
 const (
-	lease    = 2 * time.Second
-	interval = 200 * time.Millisecond
+	// heartbeat is what the actions declare: longer than anything that is
+	// measured, so that Temporal gives no step to somebody else meanwhile.
+	heartbeat = 30 * time.Second
 	// allowance is for scheduling, on a machine with other things to do.
 	allowance = 250 * time.Millisecond
-	bound     = lease + allowance
 
-	tooLong  = 3 * lease       // after that, a step is taken to run on for ever
-	patience = 2 * time.Minute // for everything else
+	patience = 2 * time.Minute // for everything but the end of the step
 )
 
 // held is the one step of the executions.
@@ -29,25 +28,35 @@ const held = "held"
 // A lane is a stage on which one run follows the other, without any process
 // being started again: what was healed must be well.
 type lane struct {
+	lease time.Duration
 	stage *rig.Stage
 	proxy *rig.Proxy // between the step worker and Temporal
 }
 
-func openLane(ctx context.Context, r *rig.Rig, name string) (*lane, error) {
+func openLane(ctx context.Context, r *rig.Rig, name string, lease time.Duration) (*lane, error) {
 	proxy, err := rig.OpenProxy(r.Temporal())
 	if err != nil {
 		return nil, err
 	}
-	s, err := r.Stage(ctx, name, rig.Options{Lease: lease, Interval: interval, StepsVia: proxy.Address})
+	s, err := r.Stage(ctx, name, rig.Options{Lease: lease, Interval: intervalOf(lease), Heartbeat: heartbeat, StepsVia: proxy.Address})
 	if err != nil {
 		return nil, errors.Join(err, proxy.Close())
 	}
-	l := &lane{stage: s, proxy: proxy}
+	l := &lane{lease: lease, stage: s, proxy: proxy}
 	if err := s.Start(ctx, nil, rig.Control, rig.Steps); err != nil {
 		return nil, errors.Join(err, l.close())
 	}
 	return l, nil
 }
+
+// intervalOf is the time between two measurements.
+func intervalOf(lease time.Duration) time.Duration { return lease / 10 }
+
+// boundOf is what the configuration promises.
+func boundOf(lease time.Duration) time.Duration { return lease + allowance }
+
+// tooLong is when a step is taken to run on for ever.
+func tooLong(lease time.Duration) time.Duration { return 2*lease + 2*time.Second }
 
 func (l *lane) close() error { return errors.Join(l.stage.Close(), l.proxy.Close()) }
 
@@ -95,7 +104,7 @@ func (l *lane) strike(ctx context.Context, f fault, h *holder, res *result) erro
 		return context.Cause(ctx)
 	case <-h.gone:
 		return errors.New("the step ended before the fault")
-	case <-time.After(lease*6/10 + rand.N(lease*4/10)):
+	case <-time.After(l.lease*6/10 + rand.N(l.lease*4/10)):
 	}
 	began := time.Now()
 	heal, err := f.inject(l)
@@ -105,8 +114,8 @@ func (l *lane) strike(ctx context.Context, f fault, h *holder, res *result) erro
 	select {
 	case <-h.gone:
 		res.ended, res.took = true, h.at.Sub(began)
-	case <-time.After(tooLong):
-		res.took = tooLong
+	case <-time.After(tooLong(l.lease)):
+		res.took = tooLong(l.lease)
 	}
 	close(h.release)
 	return heal()

@@ -24,6 +24,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"github.com/interlock-run/interlock/deploy/trial/rig"
 )
@@ -32,6 +33,7 @@ func main() {
 	var o options
 	flag.StringVar(&o.fault, "fault", "", "only the faults that start with this: frozen, cut or store")
 	flag.IntVar(&o.runs, "runs", 20, "how many runs of each fault")
+	flag.DurationVar(&o.lease, "lease", 2*time.Second, "how long authority lasts without a new signal")
 	flag.IntVar(&o.parallel, "parallel", 2, "how many runs at a time")
 	flag.BoolVar(&o.verbose, "v", false, "say how each run went")
 	flag.Parse()

@@ -18,6 +18,7 @@ import (
 type options struct {
 	dir            string // the working folder; removed and made anew
 	fault          string
+	lease          time.Duration
 	runs, parallel int
 	verbose        bool
 }
@@ -48,7 +49,7 @@ func measureAll(ctx context.Context, r *rig.Rig, o options, some []fault, out io
 	var lanes []*lane
 	var err error
 	for i := range o.parallel {
-		l, openErr := openLane(ctx, r, fmt.Sprintf("lane%d", i))
+		l, openErr := openLane(ctx, r, fmt.Sprintf("lane%d", i), o.lease)
 		if err = openErr; err != nil {
 			break
 		}
@@ -56,7 +57,7 @@ func measureAll(ctx context.Context, r *rig.Rig, o options, some []fault, out io
 	}
 	all := map[string][]result{}
 	if err == nil {
-		t := newTable(out, o.verbose)
+		t := newTable(out, o)
 		for _, f := range some {
 			all[f.name] = measureEach(ctx, lanes, f, o.runs, t)
 			err = errors.Join(err, t.sum(f, all[f.name]))
@@ -94,14 +95,15 @@ type table struct {
 	mu      sync.Mutex // guards out, for moments
 	out     io.Writer
 	verbose bool
+	bound   time.Duration
 }
 
 const form = "%-8s %-42s %5s %8s %8s %8s  %s\n"
 
-func newTable(out io.Writer, verbose bool) *table {
-	fmt.Fprintf(out, "\nlease %v, measured every %v; the bound is the lease and %v for scheduling\n\n", lease, interval, allowance)
+func newTable(out io.Writer, o options) *table {
+	fmt.Fprintf(out, "\nlease %v, measured every %v; the bound is the lease and %v for scheduling\n\n", o.lease, intervalOf(o.lease), allowance)
 	fmt.Fprintf(out, form, "fault", "", "runs", "p50", "max", "bound", "")
-	return &table{out: out, verbose: verbose}
+	return &table{out: out, verbose: o.verbose, bound: boundOf(o.lease)}
 }
 
 // row prints one run, if it is asked for or did not go well.
@@ -121,7 +123,7 @@ func (t *table) row(f fault, r result) {
 
 func (r result) time() string {
 	if !r.ended {
-		return ">" + tooLong.String()
+		return ">" + r.took.String()
 	}
 	return r.took.Round(time.Millisecond).String()
 }
@@ -133,7 +135,7 @@ func (t *table) sum(f fault, results []result) error {
 	held := true
 	for _, r := range results {
 		verdicts[string(r.verdict)]++
-		held = held && r.ok()
+		held = held && r.ok(t.bound)
 	}
 	sorted := slices.SortedFunc(slices.Values(results), func(a, b result) int { return int(a.took - b.took) })
 	said := "ok"
@@ -141,7 +143,7 @@ func (t *table) sum(f fault, results []result) error {
 		said = "NOT OK"
 	}
 	p50, most := sorted[(len(sorted)-1)/2], sorted[len(sorted)-1]
-	fmt.Fprintf(t.out, form, f.name, f.what, fmt.Sprint(len(results)), p50.time(), most.time(), bound, said+": "+counts(verdicts))
+	fmt.Fprintf(t.out, form, f.name, f.what, fmt.Sprint(len(results)), p50.time(), most.time(), t.bound, said+": "+counts(verdicts))
 	if !held {
 		return fmt.Errorf("%w: %s", errBroken, f.what)
 	}
@@ -150,7 +152,7 @@ func (t *table) sum(f fault, results []result) error {
 
 // ok reports whether the step ended in time, at most one effect came of it, and
 // the evidence agrees with the desk.
-func (r result) ok() bool {
+func (r result) ok(bound time.Duration) bool {
 	return r.err == nil && len(r.wrong) == 0 && r.ended && r.took <= bound && r.effects <= 1
 }
 

@@ -75,7 +75,7 @@ func (s *Stage) makeKeys() error {
 
 // settings fill the templates.
 type settings struct {
-	Temporal, StepsTemporal, Namespace, Queue, Shared, World, Lease, Interval string
+	Temporal, StepsTemporal, Namespace, Queue, Shared, World, Lease, Interval, Heartbeat string
 }
 
 func (s *Stage) configure(v settings) error {

@@ -23,6 +23,9 @@ const (
 type Options struct {
 	// Lease and Interval are those of interlock.yaml.
 	Lease, Interval time.Duration
+	// Heartbeat is the actions' own: how soon Temporal takes a step worker for
+	// dead, and gives the step to another.
+	Heartbeat time.Duration
 	// StepsVia is the address at which the step worker finds Temporal, such as
 	// that of a [Proxy]. The server's own by default.
 	StepsVia string
@@ -56,7 +59,7 @@ func (r *Rig) Stage(ctx context.Context, name string, o Options) (*Stage, error)
 	err = s.configure(settings{
 		Temporal: r.temporal.Address, StepsTemporal: o.StepsVia, Namespace: r.temporal.Namespace,
 		Queue: name, Shared: s.Path("shared"), World: s.World.Address,
-		Lease: o.Lease.String(), Interval: o.Interval.String(),
+		Lease: o.Lease.String(), Interval: o.Interval.String(), Heartbeat: o.Heartbeat.String(),
 	})
 	if err == nil {
 		err = s.openAgent()
