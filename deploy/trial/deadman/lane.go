@@ -16,10 +16,7 @@ const (
 	// heartbeat is what the actions declare: longer than anything that is
 	// measured, so that Temporal gives no step to somebody else meanwhile.
 	heartbeat = 30 * time.Second
-	// allowance is for scheduling, on a machine with other things to do.
-	allowance = 250 * time.Millisecond
-
-	patience = 2 * time.Minute // for everything but the end of the step
+	patience  = 2 * time.Minute // for everything but the end of the step
 )
 
 // held is the one step of the executions.
@@ -51,9 +48,6 @@ func openLane(ctx context.Context, r *rig.Rig, name string, lease time.Duration)
 
 // intervalOf is the time between two measurements.
 func intervalOf(lease time.Duration) time.Duration { return lease / 10 }
-
-// boundOf is what the configuration promises.
-func boundOf(lease time.Duration) time.Duration { return lease + allowance }
 
 // tooLong is when a step is taken to run on for ever.
 func tooLong(lease time.Duration) time.Duration { return 2*lease + 2*time.Second }

@@ -30,7 +30,7 @@ import (
 )
 
 func main() {
-	var o options
+	o := options{allowance: 250 * time.Millisecond}
 	flag.StringVar(&o.fault, "fault", "", "only the faults that start with this: frozen, cut or store")
 	flag.IntVar(&o.runs, "runs", 20, "how many runs of each fault")
 	flag.DurationVar(&o.lease, "lease", 2*time.Second, "how long authority lasts without a new signal")

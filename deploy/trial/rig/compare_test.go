@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -72,8 +73,7 @@ func TestCompare(t *testing.T) {
 				require.Empty(t, wrong)
 				return
 			}
-			require.NotEmpty(t, wrong)
-			require.Contains(t, wrong[0], tt.want)
+			require.Contains(t, strings.Join(wrong, "\n"), tt.want)
 		})
 	}
 }
