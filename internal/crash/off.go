@@ -1,4 +1,4 @@
-//go:build !trial
+//go:build !trial || !unix
 
 package crash
 

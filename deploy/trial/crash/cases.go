@@ -8,10 +8,15 @@ import (
 	"github.com/interlock-run/interlock/internal/crash"
 )
 
-// The victims.
-const both = "both"
+// The victims. The last one is not killed: the process that passes the point
+// is frozen there, another one takes its place, and when all is over and no
+// lease is left, it goes on where it stood.
+const (
+	both   = "both"
+	frozen = "frozen"
+)
 
-var victims = []string{rig.Control, rig.Steps, both}
+var victims = []string{rig.Control, rig.Steps, both, frozen}
 
 // A trial is one cell of the matrix.
 type trial struct {
@@ -30,8 +35,11 @@ func (t trial) name() string {
 
 // roles are those of the victims.
 func (t trial) roles() []string {
-	if t.victim == both {
+	switch t.victim {
+	case both:
 		return []string{rig.Control, rig.Steps}
+	case frozen:
+		return []string{string(t.Process)}
 	}
 	return []string{t.victim}
 }
@@ -52,13 +60,25 @@ func matrix() []trial {
 		for _, t := range variants(p) {
 			for _, v := range victims {
 				t.victim = v
-				if !t.unmade || v == rig.Control {
+				if t.possible() {
 					all = append(all, t)
 				}
 			}
 		}
 	}
 	return all
+}
+
+// possible reports whether there is a victim: the world is no process, and where
+// no step worker runs none can be killed.
+func (t trial) possible() bool {
+	switch {
+	case t.victim == frozen:
+		return t.Process != crash.World
+	case t.unmade:
+		return t.victim == rig.Control
+	}
+	return true
 }
 
 // variants are the passes of a point that are worth a trial of their own.

@@ -11,6 +11,11 @@
 // are started again, on the same folders. The execution must end with a seal,
 // and nothing may have happened without a decision, twice, or unsaid.
 //
+// The fourth victim, frozen, is the process that passes the point: it stops
+// there, another one does its work, and when the execution is sealed and its
+// last lease over, it goes on as if nothing had been. It must not reach the
+// desk any more.
+//
 // It exits with 0 only if all of that holds and every point was hit.
 package main
 
@@ -29,7 +34,7 @@ import (
 func main() {
 	var o options
 	flag.StringVar(&o.point, "point", "", "only the points that start with this")
-	flag.StringVar(&o.victim, "victim", "", "only this victim: control, steps or both")
+	flag.StringVar(&o.victim, "victim", "", "only this victim: control, steps, both or frozen")
 	flag.IntVar(&o.parallel, "parallel", 4, "how many executions at a time")
 	flag.DurationVar(&o.pause, "pause", 0, "how long the victims stay dead")
 	flag.BoolVar(&o.verbose, "v", false, "say what each point means, and what the desk and the proof say")

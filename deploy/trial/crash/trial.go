@@ -66,6 +66,7 @@ type director struct {
 	s *rig.Stage
 
 	pause  time.Duration
+	asleep *rig.Proc // the frozen process, once it is
 	strike sync.Once // of the world
 }
 
@@ -92,12 +93,18 @@ func (d *director) perform(ctx context.Context, res *result) error {
 	if err := d.s.Start(ctx, nil, d.missing()...); err != nil {
 		return err
 	}
-	if err := <-end.done; err != nil {
-		return err
+	<-end.over
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	if end.receipt == nil {
 		res.wrong = append(res.wrong, fmt.Sprintf("no seal: %v", end.err))
 		return nil
+	}
+	if d.t.victim == frozen {
+		if err := d.wake(ctx, res); err != nil {
+			return err
+		}
 	}
 	return d.compare(ctx, x, res)
 }
@@ -126,11 +133,15 @@ func (d *director) charge() []string {
 	for _, role := range d.t.roles() {
 		files = append(files, d.s.PIDFile(role))
 	}
-	return []string{
+	env := []string{
 		fmt.Sprintf("INTERLOCK_CRASH=%s:%d", d.t.Name, d.t.pass),
 		"INTERLOCK_CRASH_KILL=" + strings.Join(files, ","),
 		"INTERLOCK_CRASH_LOG=" + d.log(),
 	}
+	if d.t.victim == frozen {
+		env = append(env, "INTERLOCK_CRASH_FREEZE=1")
+	}
+	return env
 }
 
 func (d *director) log() string { return d.s.Path("strike.log") }
@@ -177,6 +188,9 @@ func (d *director) kill() {
 func (d *director) struck(ctx context.Context, end *ending) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
+	if d.t.victim == frozen {
+		return d.froze(ctx, end)
+	}
 	for _, role := range d.t.roles() {
 		select {
 		case <-d.s.Proc(role).Done():
@@ -192,6 +206,41 @@ func (d *director) struck(ctx context.Context, end *ending) error {
 		}
 	}
 	return d.notHit()
+}
+
+// froze waits until the point was hit, and a moment for the signal to arrive.
+func (d *director) froze(ctx context.Context, end *ending) error {
+	for d.notHit() != nil {
+		select {
+		case <-ctx.Done():
+			return d.notHit()
+		case <-end.over:
+			return d.notHit()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	time.Sleep(200 * time.Millisecond)
+	d.asleep = d.s.Proc(string(d.t.Process))
+	return nil
+}
+
+// wake lets the frozen process go on when the last lease is over. Whatever it
+// still does now, the world must not hear of it.
+func (d *director) wake(ctx context.Context, res *result) error {
+	time.Sleep(lease + lease/4)
+	before, err := d.s.World.Books(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.asleep.Thaw(); err != nil {
+		return err
+	}
+	time.Sleep(time.Second)
+	after, err := d.s.World.Books(ctx)
+	for _, c := range after.Calls[len(before.Calls):] {
+		res.wrong = append(res.wrong, fmt.Sprintf("the process that was frozen made the call %s, without a lease", c.What))
+	}
+	return err
 }
 
 // errNotHit means that the trial proves nothing.
@@ -218,29 +267,25 @@ func (d *director) missing() []string {
 
 // An ending is how an execution ended.
 type ending struct {
-	over    chan struct{} // closed when it has
-	done    chan error    // gets an error if it could not be waited for
+	over    chan struct{} // closed when it has; what follows is set before
 	receipt *contract.Receipt
-	err     error // why there is no receipt
+	err     error // why there is no receipt: a violation
 }
 
 // wait waits for the end of x.
 func (d *director) wait(ctx context.Context, x *starter.Execution) *ending {
-	e := &ending{over: make(chan struct{}), done: make(chan error, 1)}
+	e := &ending{over: make(chan struct{})}
 	go func() {
 		ctx, cancel := context.WithTimeoutCause(ctx, 2*patience, fmt.Errorf("it was given %v", 2*patience))
 		defer cancel()
 		defer close(e.over)
 		receipt, err := x.Wait(ctx)
 		var verdict *starter.VerdictError
-		switch {
-		case err == nil || errors.As(err, &verdict):
+		if err == nil || errors.As(err, &verdict) {
 			e.receipt = receipt
-			e.done <- nil
-		default: // without a seal, or it did not end in time: a violation
-			e.err = err
-			e.done <- nil
+			return
 		}
+		e.err = err
 	}()
 	return e
 }
@@ -287,7 +332,7 @@ func (d *director) compare(ctx context.Context, x *starter.Execution, res *resul
 		res.wrong = append(res.wrong, err.Error())
 		return nil
 	}
-	res.wrong = rig.Compare(res.facts, res.books)
+	res.wrong = append(res.wrong, rig.Compare(res.facts, res.books)...)
 	return nil
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/interlock-run/interlock/evidence"
@@ -41,6 +42,7 @@ type Stage struct {
 	rig   *Rig
 	dir   string
 	procs map[string]*Proc // by role; the one started last
+	all   []*Proc
 }
 
 // Stage sets a stage, on which nothing runs but the outside world.
@@ -90,7 +92,7 @@ func (s *Stage) Start(ctx context.Context, env []string, roles ...string) error 
 		if err != nil {
 			return err
 		}
-		s.procs[role] = p
+		s.procs[role], s.all = p, append(s.all, p)
 		if err := os.WriteFile(s.PIDFile(role), []byte(strconv.Itoa(p.PID())), 0o600); err != nil {
 			return err
 		}
@@ -111,9 +113,11 @@ func (s *Stage) PIDFile(role string) string { return s.Path(role + ".pid") }
 
 // StopProcs ends every process of the stage.
 func (s *Stage) StopProcs() {
-	for _, p := range s.procs {
-		p.Stop()
+	var ending sync.WaitGroup
+	for _, p := range s.all {
+		ending.Go(p.Stop)
 	}
+	ending.Wait()
 }
 
 // Close ends everything on the stage.

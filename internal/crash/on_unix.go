@@ -1,4 +1,4 @@
-//go:build trial
+//go:build trial && unix
 
 package crash
 
@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
+	"time"
 )
 
 // Built says whether this build can strike.
@@ -30,6 +32,7 @@ type charge struct {
 	point string
 	files []string // each holds the id of a process
 	log   string
+	how   syscall.Signal
 
 	mu   sync.Mutex // guards left, and is held while it strikes
 	left int        // passes until the strike
@@ -41,12 +44,15 @@ var armed = fromEnvironment()
 // must not run as if nothing were to happen.
 func fromEnvironment() *charge {
 	name, count, counted := strings.Cut(os.Getenv("INTERLOCK_CRASH"), ":")
-	c := &charge{point: name, left: 1, log: os.Getenv("INTERLOCK_CRASH_LOG")}
+	c := &charge{point: name, left: 1, log: os.Getenv("INTERLOCK_CRASH_LOG"), how: syscall.SIGKILL}
 	if name == "" {
 		return c
 	}
 	if kill := os.Getenv("INTERLOCK_CRASH_KILL"); kill != "" {
 		c.files = strings.Split(kill, ",")
+	}
+	if os.Getenv("INTERLOCK_CRASH_FREEZE") != "" {
+		c.how = syscall.SIGSTOP
 	}
 	var err error
 	if counted {
@@ -58,7 +64,11 @@ func fromEnvironment() *charge {
 	return c
 }
 
-// strike writes to the log, kills the others, and then this process.
+// settle is the time in which a signal to this process is sure to arrive. It
+// is sent to the process, and may reach another thread of it first.
+const settle = 100 * time.Millisecond
+
+// strike writes to the log, and signals the others and then this process.
 func (c *charge) strike() {
 	if err := c.note(); err != nil {
 		die(fmt.Sprintf("couldn't log the strike: %v", err))
@@ -67,19 +77,19 @@ func (c *charge) strike() {
 	for _, file := range c.files {
 		pid, err := pidIn(file)
 		if err != nil {
-			die(fmt.Sprintf("whom to kill: %v", err))
+			die(fmt.Sprintf("whom to strike: %v", err))
 		}
 		if pid == os.Getpid() {
 			self = true
 			continue
 		}
-		if err := kill(pid); err != nil {
-			die(fmt.Sprintf("couldn't kill process %d: %v", pid, err))
+		if err := syscall.Kill(pid, c.how); err != nil {
+			die(fmt.Sprintf("couldn't strike process %d: %v", pid, err))
 		}
 	}
 	if self {
-		_ = kill(os.Getpid())
-		select {} // for the moment until the signal arrives
+		_ = syscall.Kill(os.Getpid(), c.how)
+		time.Sleep(settle)
 	}
 }
 
@@ -105,14 +115,6 @@ func pidIn(file string) (int, error) {
 		err = fmt.Errorf("%s holds the process id %d", file, pid)
 	}
 	return pid, err
-}
-
-func kill(pid int) error {
-	p, err := os.FindProcess(pid)
-	if err != nil {
-		return err
-	}
-	return p.Kill()
 }
 
 func die(why string) {
