@@ -34,9 +34,9 @@ demo: temporal ## show governed executions, from a request to a proof
 	$(call watched,compiling the demo,go build -o bin/demo ./deploy/demo)
 	@bin/demo
 
-crash: temporal ## kill Interlock at every point between asked and sealed, and compare
+crash: temporal ## kill Interlock at every point between asked and sealed (CRASH='-victim frozen')
 	$(call watched,compiling the trial,go build -tags trial -o bin/crash ./deploy/trial/crash)
-	@bin/crash
+	@bin/crash $(CRASH)
 
 deadman: temporal ## measure how long a step outlives what keeps it under control
 	$(call watched,compiling the trial,go build -tags trial -o bin/deadman ./deploy/trial/deadman)

@@ -145,10 +145,10 @@ func (c *Control) grant(x *execution, req *evidence.Request, ruling evidence.Rul
 	at := c.now(&x.lineage)
 	g := &evidence.Grant{
 		Position: x.chain.Next(), At: at, Request: x.lineage.Subject().Digest,
-		Principal: req.Principal, Binding: c.bindingOf(x.run),
+		Principal: req.Principal, Binding: c.bindingOf(x.run, firstEpoch),
 		Policy: c.c.Policy.Ref(), Catalogue: c.c.Catalogue.Digest(),
 		Rules: ruling.Rules, Probes: probes, Terms: c.c.Terms,
-		Lease: evidence.Lease{Number: 1, Until: leaseEnd(at, req.Expires, c.c.Terms)}, Expires: req.Expires,
+		Lease: newLease(1, leaseEnd(at, req.Expires, c.c.Terms)), Expires: req.Expires,
 	}
 	if err := c.sign(x, c.c.Authority, g); err != nil {
 		c.c.Log.Error("grant not possible", zap.String("execution", req.ID), zap.Error(err))
@@ -171,7 +171,7 @@ func (c *Control) answer(x *execution, request evidence.Envelope, r *refusal) er
 	subject := evidence.Subject{Execution: x.run.Workflow, Digest: request.Digest()}
 	d := &evidence.Decision{
 		Position: x.chain.Next(), At: evidence.TimeOf(c.c.Now()), Phase: evidence.PhaseAdmit,
-		Request: subject.Digest, Binding: c.bindingOf(x.run),
+		Request: subject.Digest, Binding: c.bindingOf(x.run, firstEpoch),
 		Effect: evidence.Deny, Cause: r.cause, Reason: r.reason, Rules: rulesOf(r.rules),
 		Policy: c.c.Policy.Ref(), Catalogue: c.c.Catalogue.Digest(),
 	}

@@ -20,8 +20,8 @@ import (
 // start.
 var ErrConfig = errors.New("incomplete configuration")
 
-// Epoch is the epoch of a run that took over from no other.
-const Epoch = 1
+// firstEpoch is the epoch of a run that took over from no other.
+const firstEpoch = 1
 
 // ControlConfig holds what [NewControl] needs. Every field is required unless
 // it says otherwise.
@@ -36,6 +36,7 @@ type ControlConfig struct {
 	Queue     string         // task queue of the steps
 	Terms     evidence.Terms // see [CheckTerms]
 	Log       *zap.Logger
+	Process   evidence.Process // what signals say that this process is
 
 	// SearchAttributes says that the Temporal server knows the search
 	// attributes of package contract. Off by default: setting one that a
@@ -86,6 +87,7 @@ func (c *ControlConfig) check() error {
 		missing(quick == 0, "a quick integrity probe"),
 		missing(c.Queue == "", "the task queue of the steps"),
 		missing(c.Log == nil, "a logger"),
+		missing(c.Process.Executable.IsZero(), "what this process is"),
 		CheckTerms(c.Terms),
 	)
 	if err != nil {
@@ -138,8 +140,8 @@ func onlyLocal(ctx context.Context) error {
 }
 
 // bindingOf returns the binding of everything that is signed for a run.
-func (c *Control) bindingOf(run store.Run) evidence.Binding {
-	return evidence.Binding{Namespace: run.Namespace, Workflow: run.Workflow, Run: run.Run, Epoch: Epoch, Queue: c.c.Queue}
+func (c *Control) bindingOf(run store.Run, epoch uint64) evidence.Binding {
+	return evidence.Binding{Namespace: run.Namespace, Workflow: run.Workflow, Run: run.Run, Epoch: epoch, Queue: c.c.Queue}
 }
 
 // now returns the time for the next record of a lineage, which is never older

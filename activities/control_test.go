@@ -81,7 +81,8 @@ func (p *plane) build() {
 	p.act, err = activities.NewControl(activities.ControlConfig{
 		Trust: trust(p.t), Authority: evidencetest.Signer(evidencetest.Authority), Recorder: evidencetest.Signer(evidencetest.Recorder),
 		Policy: p.policy, Catalogue: cat, Store: p.store, Queue: testQueue, Log: zap.NewNop(),
-		Terms: p.terms, Now: func() time.Time { return p.now() },
+		Process: evidence.Process{Executable: evidence.FileDigest([]byte("control")), Roles: "control"},
+		Terms:   p.terms, Now: func() time.Time { return p.now() },
 		Probes: []activities.Probe{{Name: "p", Quick: true, Measure: func(context.Context, activities.Pinned) (string, string, error) { return p.probe() }}},
 	})
 	require.NoError(p.t, err)

@@ -241,8 +241,8 @@ func (c *Control) newestLease(ctx context.Context, x *execution, known evidence.
 		return evidence.Lease{}, err
 	}
 	stored, err := openLease(c.c.Trust, signed, evidence.TimeOf(c.c.Now()), x.lineage.GrantDigest(), x.lineage.Binding())
-	if err == nil && stored.Number > known.Number {
-		x.renewed, known = stored, stored
+	if err == nil && stored.Lease.Number > known.Number {
+		x.renewed, known = stored.Lease, stored.Lease
 	}
 	return known, nil
 }

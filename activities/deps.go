@@ -28,6 +28,8 @@ type Records interface {
 	Slots(context.Context, store.Run) ([]store.Slot, error)
 	Renew(context.Context, store.Run, evidence.Lease, evidence.Envelope) error
 	Lease(context.Context, store.Run) (evidence.Lease, evidence.Envelope, error)
+	Attestations(context.Context, store.Run) ([]store.Attestation, error)
+	Seen(context.Context) (evidence.Time, error)
 }
 
 // Effects is the part of the evidence store that a step worker needs.
@@ -36,6 +38,8 @@ type Effects interface {
 	Slots(context.Context, store.Run) ([]store.Slot, error)
 	Finish(context.Context, store.Run, string, evidence.Envelope) error
 	Lease(context.Context, store.Run) (evidence.Lease, evidence.Envelope, error)
+	Attest(context.Context, store.Attestation) error
+	Seen(context.Context) (evidence.Time, error)
 }
 
 // Pinned is what a probe compares with: what the execution was granted on.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.uber.org/zap"
@@ -88,7 +89,7 @@ func TestGuard(t *testing.T) {
 		{name: "another namespace", action: "once", change: func(d *evidence.Decision) { d.Binding.Namespace = "x" }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
 		{name: "another workflow", action: "once", change: func(d *evidence.Decision) { d.Binding.Workflow = "x" }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
 		{name: "another run", action: "once", change: func(d *evidence.Decision) { d.Binding.Run = "x" }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
-		{name: "another epoch", action: "once", change: func(d *evidence.Decision) { d.Binding.Epoch++ }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
+		{name: "another epoch", action: "once", change: func(d *evidence.Decision) { d.Binding.Epoch = 0 }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
 		{name: "another queue", action: "once", change: func(d *evidence.Decision) { d.Binding.Queue = "x" }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
 		{name: "another catalogue", action: "once", change: func(d *evidence.Decision) { d.Catalogue = evidence.FileDigest(nil) }, errIs: contract.ErrTypeRefused, cause: "guard.catalogue"},
 		{name: "an action it cannot do", action: "once", change: func(d *evidence.Decision) { d.Action = "fly" }, errIs: contract.ErrTypeRefused, cause: "guard.action"},
@@ -106,6 +107,7 @@ func TestGuard(t *testing.T) {
 			<-ctx.Done()
 			return nil, &executor.Error{Cause: "x", NoEffect: true}
 		}, status: evidence.StatusCancelled, cause: evidence.CauseLapsed, calls: 1},
+		{name: "a lease that ends while the slot is taken", action: "once", change: soon, config: func(c *activities.StepsConfig) { c.Store = slow{c.Store} }, status: evidence.StatusCancelled, cause: evidence.CauseLapsed},
 		{name: "a forged renewal", action: "once", change: soon, act: untilStopped, before: renewBy(evidencetest.Worker), status: evidence.StatusUnknown, cause: evidence.CauseLapsed, calls: 1},
 		{name: "a real renewal", action: "once", change: lapsed, before: renewBy(evidencetest.Authority), status: evidence.StatusDone, calls: 1},
 
@@ -198,9 +200,9 @@ func (d *desk) decide(t *testing.T, tt guardCase, cat *catalogue.Catalogue) cont
 	d.about = evidence.Subject{Execution: testRun.Workflow, Digest: request}
 	d.signed = &evidence.Decision{
 		At: now, Phase: evidence.PhaseStep, Request: request, Grant: evidence.ValueDigest([]byte("grant")),
-		Binding: evidence.Binding{Namespace: testRun.Namespace, Workflow: testRun.Workflow, Run: testRun.Run, Epoch: activities.Epoch, Queue: testQueue},
+		Binding: evidence.Binding{Namespace: testRun.Namespace, Workflow: testRun.Workflow, Run: testRun.Run, Epoch: 1, Queue: testQueue},
 		Step:    "s", Action: tt.action, Args: evidence.ValueDigest(args), Effect: evidence.Allow, Cause: "policy.allow",
-		Catalogue: cat.Digest(), Lease: evidence.Lease{Number: 1, Until: now.Add(time.Hour)}, Key: evidence.IdempotencyKey(request, "s"),
+		Catalogue: cat.Digest(), Lease: evidence.Lease{Number: 1, Until: now.Add(time.Hour), Nonce: strings.Repeat("1", 32)}, Key: evidence.IdempotencyKey(request, "s"),
 	}
 	if tt.change != nil {
 		tt.change(d.signed)
@@ -232,6 +234,8 @@ func (d *desk) call(t *testing.T, tt guardCase, cat *catalogue.Catalogue, in con
 		Trust: trust(t), Worker: evidencetest.Signer(evidencetest.Worker), Name: evidencetest.Worker,
 		Catalogue: cat, Store: d.store, Log: zap.NewNop(), Poll: 10 * time.Millisecond, Wait: 50 * time.Millisecond,
 		Executors: map[string]executor.Executor{"once": counted, "again": counted, "brief": counted},
+		Process:   evidence.Process{Executable: evidence.FileDigest([]byte("guard")), Roles: "steps"},
+		Probes:    []activities.Probe{healthy()}, Reach: func(context.Context, activity.Info) error { return nil },
 	}
 	if tt.config != nil {
 		tt.config(&c)
@@ -265,6 +269,10 @@ func trust(t *testing.T) *evidence.Trust {
 	return root
 }
 
+func healthy() activities.Probe {
+	return activities.Probe{Name: "p", Quick: true, Measure: func(context.Context, activities.Pinned) (string, string, error) { return "a", "a", nil }}
+}
+
 func lapsed(d *evidence.Decision) { d.Lease.Until = d.At - 1000 }
 
 func soon(d *evidence.Decision) { d.Lease.Until = d.At + 300 }
@@ -277,7 +285,7 @@ func answering(s string) executor.Func {
 func renewBy(name string) func(*testing.T, *desk) {
 	return func(t *testing.T, d *desk) {
 		now := evidence.TimeOf(time.Now())
-		lease := evidence.Lease{Number: 2, Until: now.Add(time.Hour)}
+		lease := evidence.Lease{Number: 2, Until: now.Add(time.Hour), Nonce: strings.Repeat("2", 32)}
 		e, err := evidencetest.Signer(name).Sign(d.about, &evidence.Signal{
 			At: now, From: now, Grant: d.signed.Grant, Binding: d.signed.Binding, Number: 1, Measured: 1,
 			Probes: []evidence.Probe{{Name: "p", Status: evidence.ProbeOK}}, Lease: lease,
@@ -321,4 +329,12 @@ type forgetful struct{ activities.Effects }
 
 func (forgetful) Finish(context.Context, store.Run, string, evidence.Envelope) error {
 	return store.ErrUnavailable
+}
+
+// slow is a store that takes longer for a slot than a lease lasts.
+type slow struct{ activities.Effects }
+
+func (s slow) Take(ctx context.Context, slot store.Slot) (store.Slot, error) {
+	time.Sleep(500 * time.Millisecond)
+	return s.Effects.Take(ctx, slot)
 }

@@ -123,7 +123,7 @@ func (j *job) again(e evidence.Envelope) (*contract.RunOutput, error) {
 
 // act calls the executor, and says how it ended.
 func (j *job) act(ctx context.Context) (*contract.RunOutput, error) {
-	held, release := j.lease.hold(ctx)
+	held, v := j.watchOver(ctx)
 	timed, cancel := context.WithTimeoutCause(held, j.action.Timeout, errTimeout)
 	yielding, yielded := j.yield(ctx, timed)
 	result, err := j.execute(yielding)
@@ -131,11 +131,15 @@ func (j *job) act(ctx context.Context) (*contract.RunOutput, error) {
 	crash.Point("effect.done")
 	yielded()
 	cancel()
-	release()
+	v.end()
 	if err == nil {
 		return j.ended(ctx, result)
 	}
-	return j.failed(ctx, executor.Explain(err), why)
+	out, err := j.failed(ctx, executor.Explain(err), why)
+	if err != nil {
+		v.rest(ctx)
+	}
+	return out, err
 }
 
 // yield returns a context that also ends, with [errStopping], when this worker
@@ -193,16 +197,19 @@ func (j *job) failed(ctx context.Context, e *executor.Error, why error) (*contra
 	last := e.Permanent || int(j.attempt) >= j.action.Attempts || !mayRepeat(j.action)
 	j.s.c.Log.Info("attempt failed", zap.String("execution", j.call.Execution), zap.String("step", j.call.Step),
 		zap.Int32("attempt", j.attempt), zap.String("cause", e.Cause), zap.Bool("last", last), zap.Error(e))
+	check := checkOf(why)
 	switch {
-	case errors.Is(why, errLapsed) && mayRepeat(j.action) && int(j.attempt) < j.action.Attempts+contract.ExtraAttempts:
+	case errors.Is(why, errOvertaken):
+		return nil, temporal.NewApplicationError("the attempt was overtaken", contract.ErrTypeAttempt)
+	case check != "" && check != evidence.CauseUnfit && mayRepeat(j.action) && int(j.attempt) < j.action.Attempts+contract.ExtraAttempts:
 		// It has stopped. The next attempt waits for a live lease, and is
 		// refused if there is none: a control plane that comes back within
 		// that time finds its execution going on.
-		return nil, temporal.NewApplicationError("the lease ended while the step ran", contract.ErrTypeAttempt)
-	case errors.Is(why, errLapsed) && harmless:
-		return j.finish(ctx, evidence.StatusCancelled, evidence.CauseLapsed, nil)
-	case errors.Is(why, errLapsed):
-		return j.finish(ctx, evidence.StatusUnknown, evidence.CauseLapsed, nil)
+		return nil, temporal.NewApplicationError("stopped while it ran: "+check, contract.ErrTypeAttempt)
+	case check != "" && harmless:
+		return j.finish(ctx, evidence.StatusCancelled, check, nil)
+	case check != "":
+		return j.finish(ctx, evidence.StatusUnknown, check, nil)
 	case temporal.IsCanceledError(why) && harmless:
 		return j.finish(ctx, evidence.StatusCancelled, "step.cancelled", nil)
 	case temporal.IsCanceledError(why):
@@ -214,6 +221,19 @@ func (j *job) failed(ctx context.Context, e *executor.Error, why error) (*contra
 		return j.finish(ctx, evidence.StatusFailed, j.cause(e, why), nil)
 	}
 	return j.finish(ctx, evidence.StatusUnknown, j.cause(e, why), nil)
+}
+
+// checkOf returns the failed check for which the guard ended a step, or "".
+func checkOf(why error) string {
+	switch {
+	case errors.Is(why, errLapsed):
+		return evidence.CauseLapsed
+	case errors.Is(why, errUnfit):
+		return evidence.CauseUnfit
+	case errors.Is(why, errCutOff):
+		return evidence.CauseCutOff
+	}
+	return ""
 }
 
 // known reports whether a step that failed for the last time failed in the

@@ -1,6 +1,8 @@
 package activities
 
 import (
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -24,16 +26,23 @@ func openNow(trust *evidence.Trust, e evidence.Envelope, now evidence.Time) (*ev
 	return rec, nil
 }
 
-// openLease returns the lease that a signal grants to one grant in one run, or
-// [errLease]. The store that it came from is not believed.
-func openLease(trust *evidence.Trust, signed evidence.Envelope, now evidence.Time, grant evidence.Digest, to evidence.Binding) (evidence.Lease, error) {
+// newLease returns a lease with a nonce that nobody could have guessed.
+func newLease(number uint64, until evidence.Time) evidence.Lease {
+	var nonce [16]byte
+	_, _ = rand.Read(nonce[:]) // never fails, see crypto/rand
+	return evidence.Lease{Number: number, Until: until, Nonce: hex.EncodeToString(nonce[:])}
+}
+
+// openLease returns the signal that renews the lease of one grant in one run,
+// or [errLease]. The store that it came from is not believed.
+func openLease(trust *evidence.Trust, signed evidence.Envelope, now evidence.Time, grant evidence.Digest, to evidence.Binding) (*evidence.Signal, error) {
 	rec, err := openNow(trust, signed, now)
 	if err != nil {
-		return evidence.Lease{}, fmt.Errorf("%w: %w", errLease, err)
+		return nil, fmt.Errorf("%w: %w", errLease, err)
 	}
 	s, ok := rec.Predicate.(*evidence.Signal)
 	if !ok || s.Grant != grant || s.Binding != to {
-		return evidence.Lease{}, fmt.Errorf("%w: it is a %s of another run", errLease, rec.Kind())
+		return nil, fmt.Errorf("%w: it is a %s of another run", errLease, rec.Kind())
 	}
-	return s.Lease, nil
+	return s, nil
 }

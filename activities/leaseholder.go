@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/interlock-run/interlock/evidence"
@@ -14,43 +15,96 @@ import (
 // of a step whose lease ended.
 var errLapsed = errors.New("the lease is over")
 
-// A leaseholder knows the newest lease of one step's execution. It is owned by
-// the goroutine that runs the step, and by hold's while that runs.
+// A leaseholder knows the newest lease of one step's execution. It is safe for
+// concurrent use.
 type leaseholder struct {
-	s     *Steps
-	run   store.Run
-	d     *evidence.Decision
-	until time.Time // with a monotonic reading, so that the wall clock cannot extend it
-	ends  evidence.Time
+	s   *Steps
+	run store.Run
+	d   *evidence.Decision
+
+	mu     sync.Mutex
+	lease  evidence.Lease
+	length time.Duration // of the longest lease so far
+	signed bool          // the lease is one of a signal, so that length is the grant's
+	until  time.Time     // on the monotonic clock, so that the wall clock cannot extend it
+	seen   evidence.Time // the largest time in the store
 }
 
-func newLeaseholder(s *Steps, run store.Run, d *evidence.Decision) *leaseholder {
-	h := &leaseholder{s: s, run: run, d: d}
-	h.extend(d.Lease.Until)
+// newLeaseholder holds the lease of a decision. Seen is the largest time that
+// the store has seen.
+func newLeaseholder(s *Steps, run store.Run, d *evidence.Decision, seen evidence.Time) *leaseholder {
+	h := &leaseholder{s: s, run: run, d: d, seen: seen}
+	h.extend(d.Lease, d.At, false)
 	return h
 }
 
 // extend moves the end of the lease, measured from now on the monotonic clock.
-func (h *leaseholder) extend(ends evidence.Time) {
-	if ends <= h.ends {
+// Neither a wall clock that was set back since the lease was given, nor one
+// that is behind the authority's, makes it longer than it was made.
+func (h *leaseholder) extend(l evidence.Lease, given evidence.Time, signed bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l.Number <= h.lease.Number {
 		return
 	}
-	now := h.s.c.Now()
-	h.ends = ends
-	h.until = now.Add(ends.Time().Sub(now.Round(0)))
+	length := between(given, l.Until)
+	left := between(max(evidence.TimeOf(h.s.c.Now()), h.seen), l.Until)
+	h.lease, h.signed, h.length = l, h.signed || signed, max(h.length, length)
+	h.until = time.Now().Add(min(left, length))
 }
 
-func (h *leaseholder) left() time.Duration { return h.until.Sub(h.s.c.Now()) }
+func between(a, b evidence.Time) time.Duration { return b.Time().Sub(a.Time()) }
 
-// stored reads the end of the newest lease from the store. Whatever cannot be
-// read or believed is no lease.
-func (h *leaseholder) stored(ctx context.Context) (evidence.Time, bool) {
+func (h *leaseholder) left() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return time.Until(h.until)
+}
+
+// rhythm returns how often the guard of a running step reads its lease and
+// attests: eight times in a lease, but not more often than every 50 ms, and at
+// least every second.
+func (h *leaseholder) rhythm() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return min(max(h.length/8, 50*time.Millisecond), time.Second)
+}
+
+// patience returns for how long a step may run without reaching Temporal: half
+// a lease, once the length of one is known.
+func (h *leaseholder) patience() time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !h.signed {
+		return max(h.length/2, time.Second)
+	}
+	return max(h.length/2, 250*time.Millisecond)
+}
+
+func (h *leaseholder) nonce() string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.lease.Nonce
+}
+
+// refresh reads the newest lease from the store. Whatever cannot be read or
+// believed is no lease.
+func (h *leaseholder) refresh(ctx context.Context) {
+	seen, err := h.s.c.Store.Seen(ctx)
+	if err != nil {
+		return
+	}
+	h.mu.Lock()
+	h.seen = max(h.seen, seen)
+	h.mu.Unlock()
 	_, signed, err := h.s.c.Store.Lease(ctx, h.run)
 	if err != nil {
-		return 0, false
+		return
 	}
-	l, err := openLease(h.s.c.Trust, signed, evidence.TimeOf(h.s.c.Now()), h.d.Grant, h.d.Binding)
-	return l.Until, err == nil
+	s, err := openLease(h.s.c.Trust, signed, evidence.TimeOf(h.s.c.Now()), h.d.Grant, h.d.Binding)
+	if err == nil {
+		h.extend(s.Lease, s.At, true)
+	}
 }
 
 // await returns once there is a live lease, or [errLapsed] if there is none
@@ -62,9 +116,7 @@ func (h *leaseholder) await(ctx context.Context) error {
 	defer tick.Stop()
 	for {
 		if h.left() <= 0 {
-			if ends, ok := h.stored(ctx); ok {
-				h.extend(ends)
-			}
+			h.refresh(ctx)
 		}
 		if h.left() > 0 {
 			return nil
@@ -73,61 +125,8 @@ func (h *leaseholder) await(ctx context.Context) error {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case <-give.C:
-			return fmt.Errorf("%w since %v", errLapsed, h.ends)
+			return fmt.Errorf("%w since %v", errLapsed, h.lease.Until)
 		case <-tick.C:
 		}
-	}
-}
-
-// hold returns a context that ends, with [errLapsed] as its cause, when the
-// lease does. The caller must call the cancel function, after which h is its
-// own again.
-//
-// The store is asked from a goroutine of its own: one that does not answer
-// must not keep the end of the lease from being noticed.
-func (h *leaseholder) hold(ctx context.Context) (context.Context, func()) {
-	ctx, cancel := context.WithCancelCause(ctx)
-	news := make(chan evidence.Time, 1)
-	go h.follow(ctx, h.left(), news)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		end := time.NewTimer(h.left())
-		defer end.Stop()
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case ends := <-news:
-				h.extend(ends)
-				end.Reset(h.left())
-			case <-end.C:
-				cancel(errLapsed)
-				return
-			}
-		}
-	}()
-	return ctx, func() { cancel(context.Canceled); <-done }
-}
-
-// follow reads the newest lease until ctx ends, and sends its end. It asks for
-// the first time when half of the lease is over, which spares the store all
-// the steps that are shorter than that.
-func (h *leaseholder) follow(ctx context.Context, left time.Duration, news chan<- evidence.Time) {
-	wait := left / 2
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(wait):
-		}
-		if ends, ok := h.stored(ctx); ok {
-			select {
-			case news <- ends:
-			case <-ctx.Done():
-				return
-			}
-		}
-		wait = h.s.c.Poll
 	}
 }

@@ -91,14 +91,28 @@ func clockProbe(limit time.Duration, now func() time.Time) Probe {
 	}}
 }
 
+// SeenProbe checks that the wall clock is not behind the largest time that any
+// process wrote into the store, by more than limit: a clock that was set back
+// while nobody looked, or another machine's that is ahead.
+func SeenProbe(seen func(context.Context) (evidence.Time, error), now func() time.Time, limit time.Duration) Probe {
+	return Probe{Name: "clock.seen", Quick: true, Measure: func(ctx context.Context, _ Pinned) (string, string, error) {
+		latest, err := seen(ctx)
+		if err != nil {
+			return "", "", err
+		}
+		if behind := latest.Time().Sub(now()); behind > limit {
+			return "not behind", "behind by " + behind.Round(time.Millisecond).String(), nil
+		}
+		return "not behind", "not behind", nil
+	}}
+}
+
 // ExecutableProbe checks that the running program's file is the one that it
 // was when the process started.
 func ExecutableProbe() (Probe, error) {
-	e := &executable{path: "/proc/self/exe"}
-	if _, err := os.Stat(e.path); err != nil { // not Linux
-		if e.path, err = os.Executable(); err != nil {
-			return Probe{}, fmt.Errorf("couldn't find the running executable: %w", err)
-		}
+	e, err := running()
+	if err != nil {
+		return Probe{}, err
 	}
 	want, err := e.digest()
 	if err != nil {
@@ -108,6 +122,16 @@ func ExecutableProbe() (Probe, error) {
 		got, err := e.digest()
 		return want, got, err
 	}}, nil
+}
+
+func running() (*executable, error) {
+	e := &executable{path: "/proc/self/exe"}
+	if _, err := os.Stat(e.path); err != nil { // not Linux
+		if e.path, err = os.Executable(); err != nil {
+			return nil, fmt.Errorf("couldn't find the running executable: %w", err)
+		}
+	}
+	return e, nil
 }
 
 // executable hashes a program, and does so again only when the file was

@@ -214,7 +214,7 @@ func (c *Control) sealUnstored(ctx context.Context, in contract.SealInput) (*con
 			return nil, temporal.NewNonRetryableApplicationError(fmt.Sprintf("record %d cannot be sealed", i), contract.ErrTypeUnsealed, err)
 		}
 	}
-	if err := x.agrees(in.Head); err != nil || x.lineage.Binding() != c.bindingOf(x.run) {
+	if err := x.agrees(in.Head); err != nil || x.lineage.Binding() != c.bindingOf(x.run, x.lineage.Binding().Epoch) {
 		return nil, temporal.NewNonRetryableApplicationError("the records are not those of this run", contract.ErrTypeUnsealed, err)
 	}
 	if x.lineage.Sealed() != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -30,10 +31,18 @@ type StepsConfig struct {
 	Store     Effects
 	Executors map[string]executor.Executor // by action; read only
 	Log       *zap.Logger
+	Process   evidence.Process // what attestations say that this process is
+	Probes    []Probe          // at least one that is quick; asked before each step, and while it runs
 
-	// Poll is how often the store is asked for a renewed lease while a step
-	// runs, once half of the lease that it began with is over. 250 ms by
-	// default.
+	// Reach tells Temporal that an attempt is alive, and returns an error if
+	// Temporal did not take that. It must be safe for concurrent use.
+	Reach func(context.Context, activity.Info) error
+
+	// Skew is how far this worker's clock may be behind the largest time in
+	// the store, and a decision's ahead of it. 2 s by default.
+	Skew time.Duration
+	// Poll is how often the store is asked for a lease by a step that has none
+	// and waits for one. 250 ms by default.
 	Poll time.Duration
 	// Wait is how long a step waits for a live lease before it is refused.
 	// 30 s by default: long enough for a control plane to start again.
@@ -60,6 +69,9 @@ func NewSteps(c StepsConfig) (*Steps, error) {
 	if c.Poll == 0 {
 		c.Poll = 250 * time.Millisecond
 	}
+	if c.Skew == 0 {
+		c.Skew = 2 * time.Second
+	}
 	if c.Wait == 0 {
 		c.Wait = 30 * time.Second
 	}
@@ -73,6 +85,9 @@ func NewSteps(c StepsConfig) (*Steps, error) {
 		missing(c.Catalogue == nil, "a catalogue"),
 		missing(c.Store == nil, "a store"),
 		missing(c.Log == nil, "a logger"),
+		missing(c.Process.Executable.IsZero(), "what this process is"),
+		missing(!slices.ContainsFunc(c.Probes, func(p Probe) bool { return p.Quick }), "a quick integrity probe of this process"),
+		missing(c.Reach == nil, "the way to reach Temporal"),
 	)
 	if err != nil {
 		return nil, err
@@ -146,8 +161,8 @@ func (s *Steps) verify(ctx context.Context, in contract.RunInput) (*job, error) 
 	}
 	info := activity.GetInfo(ctx)
 	run := runOf(ctx)
-	here := evidence.Binding{Namespace: run.Namespace, Workflow: run.Workflow, Run: run.Run, Epoch: Epoch, Queue: info.TaskQueue}
-	if d.Binding != here || info.IsLocalActivity || rec.Subject.Execution != run.Workflow || rec.Subject.Digest != d.Request {
+	here := evidence.Binding{Namespace: run.Namespace, Workflow: run.Workflow, Run: run.Run, Epoch: d.Binding.Epoch, Queue: info.TaskQueue}
+	if d.Binding != here || here.Epoch < firstEpoch || here.Run == "" || info.IsLocalActivity || rec.Subject.Execution != run.Workflow || rec.Subject.Digest != d.Request {
 		return nil, refuse("binding", "the decision is bound to another run, workflow, namespace or queue")
 	}
 	if d.Args != evidence.ValueDigest(in.Args) || d.Key != evidence.IdempotencyKey(d.Request, d.Step) {
@@ -163,10 +178,35 @@ func (s *Steps) verify(ctx context.Context, in contract.RunInput) (*job, error) 
 	if err := a.CheckArgs(in.Args); err != nil {
 		return nil, refuse("arguments", sentence(err))
 	}
+	seen, err := s.fit(ctx, run, d)
+	if err != nil {
+		return nil, err
+	}
 	j := &job{s: s, run: run, subject: rec.Subject, decision: d, digest: rec.Digest, action: a, attempt: info.Attempt, started: evidence.TimeOf(s.c.Now())}
 	j.call = executor.Call{Execution: run.Workflow, Step: d.Step, Action: d.Action, Args: in.Args, Key: d.Key, Attempt: info.Attempt}
-	j.lease = newLeaseholder(s, run, d)
+	j.lease = newLeaseholder(s, run, d, seen)
 	return j, nil
+}
+
+// fit reports whether this process may act at all: its clock goes with the
+// store's, which has seen those of all others, and its quick probes are ok. It
+// returns the largest time that the store has seen.
+func (s *Steps) fit(ctx context.Context, run store.Run, d *evidence.Decision) (evidence.Time, error) {
+	seen, err := s.c.Store.Seen(ctx)
+	if err != nil {
+		return 0, storeError(err)
+	}
+	now := evidence.TimeOf(s.c.Now())
+	switch {
+	case now.Add(s.c.Skew) < seen:
+		return 0, refuse("clock", "this worker's clock is behind the times that the store has seen")
+	case d.At > now.Add(s.c.Skew):
+		return 0, refuse("clock", "the decision is dated in the future")
+	}
+	if p := failed(measure(ctx, s.c.Probes, Pinned{Run: run, Catalogue: d.Catalogue}, true)); p != nil {
+		return 0, refuse("probe."+p.Name, "a probe of this worker is "+string(p.Status))
+	}
+	return seen, nil
 }
 
 // refuse says that nothing began and that trying again will not help.

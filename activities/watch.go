@@ -31,6 +31,7 @@ type window struct {
 	pinned   Pinned
 	request  *evidence.Request
 	past     []evidence.Past // as it was when the window began
+	roster   *roster
 	last     *evidence.Envelope
 }
 
@@ -97,15 +98,17 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 	if x.lineage.Sealed() != nil {
 		return nil, nil, temporal.NewNonRetryableApplicationError("the execution is sealed", contract.ErrTypeRefused, nil)
 	}
-	if g.Binding != in.Binding || g.Policy != c.c.Policy.Ref() {
+	if x.lineage.Binding() != in.Binding || in.Binding != c.bindingOf(run, in.Binding.Epoch) || g.Policy != c.c.Policy.Ref() {
 		return nil, &contract.Cause{Check: "policy.pinned", Reason: "the grant is of another run, or the policy in force is not the one of the grant"}, nil
 	}
 	lease, err := c.newestLease(ctx, x.execution, x.lineage.Lease())
 	if err != nil {
 		return nil, &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}, nil
 	}
+	roster := newRoster()
+	roster.gave(lease, time.Duration(g.Terms.LeaseMS)*time.Millisecond)
 	return &window{
-		c: c, run: run, in: in, lease: lease,
+		c: c, run: run, in: in, lease: lease, roster: roster,
 		request: x.lineage.Request(), past: x.lineage.Past(),
 		grant: x.lineage.GrantDigest(), expires: g.Expires, terms: g.Terms, subject: x.lineage.Subject(),
 		from: c.now(&x.lineage), pinned: c.pinned(run, &x.lineage, in.Head),
@@ -135,11 +138,16 @@ func (w *window) measure(ctx context.Context) (*contract.Cause, error) {
 	if failed(probes) == nil && !ruling.Effect.Allows() {
 		probes = append(probes, evidence.Probe{Name: "policy.integrity", Status: evidence.ProbeBad, Want: "allow", Got: orUnknown(ruling.Cause)})
 	}
+	called, workers := w.rollCall(ctx, now)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	probes = append(probes, called)
 	p := failed(probes)
 	if p == nil {
-		return w.renew(ctx, now, probes)
+		return w.renew(ctx, now, probes, workers)
 	}
-	bad, err := w.sign(now, probes, evidence.Lease{})
+	bad, err := w.sign(now, probes, workers, evidence.Lease{})
 	if err != nil {
 		return nil, err
 	}
@@ -152,9 +160,9 @@ func (w *window) measure(ctx context.Context) (*contract.Cause, error) {
 //
 // Where an earlier attempt at this window is still running somewhere, its
 // renewals get in between; then the next number is tried.
-func (w *window) renew(ctx context.Context, now evidence.Time, probes []evidence.Probe) (*contract.Cause, error) {
+func (w *window) renew(ctx context.Context, now evidence.Time, probes []evidence.Probe, workers []evidence.Attested) (*contract.Cause, error) {
 	for range 3 {
-		halt, err := w.renewOnce(ctx, now, probes)
+		halt, err := w.renewOnce(ctx, now, probes, workers)
 		if !errors.Is(err, store.ErrStale) {
 			return halt, err
 		}
@@ -167,9 +175,10 @@ func (w *window) renew(ctx context.Context, now evidence.Time, probes []evidence
 	return &contract.Cause{Check: "probe.store", Reason: "the evidence store did not take the renewal"}, nil
 }
 
-func (w *window) renewOnce(ctx context.Context, now evidence.Time, probes []evidence.Probe) (*contract.Cause, error) {
-	next := evidence.Lease{Number: w.lease.Number + 1, Until: leaseEnd(now, w.expires, w.terms)}
-	signed, err := w.sign(now, probes, next)
+func (w *window) renewOnce(ctx context.Context, now evidence.Time, probes []evidence.Probe, workers []evidence.Attested) (*contract.Cause, error) {
+	next := newLease(w.lease.Number+1, leaseEnd(now, w.expires, w.terms))
+	w.roster.gave(next, time.Duration(w.terms.LeaseMS)*time.Millisecond) // before any worker can answer it
+	signed, err := w.sign(now, probes, workers, next)
 	if err != nil {
 		return nil, err
 	}
@@ -189,9 +198,9 @@ func (w *window) renewOnce(ctx context.Context, now evidence.Time, probes []evid
 	return &contract.Cause{Check: "probe.store", Reason: "the evidence store did not take the renewal"}, nil
 }
 
-func (w *window) sign(now evidence.Time, probes []evidence.Probe, lease evidence.Lease) (evidence.Envelope, error) {
+func (w *window) sign(now evidence.Time, probes []evidence.Probe, workers []evidence.Attested, lease evidence.Lease) (evidence.Envelope, error) {
 	return w.c.c.Authority.Sign(w.subject, &evidence.Signal{
 		At: now, From: w.from, Grant: w.grant, Binding: w.in.Binding,
-		Number: w.in.Number, Measured: w.measured, Probes: probes, Lease: lease,
+		Number: w.in.Number, Measured: w.measured, Probes: probes, Process: w.c.c.Process, Workers: workers, Lease: lease,
 	})
 }

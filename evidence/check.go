@@ -33,6 +33,8 @@ func check(p Predicate) error {
 		return oneOf("effect", p.Effect, Allow, Deny)
 	case *Outcome:
 		return p.check()
+	case *Attestation:
+		return p.check()
 	case *Seal:
 		return oneOf("verdict", p.Verdict, Unresolved, Halted, Denied, Failed, Cancelled, Completed)
 	}
@@ -96,6 +98,18 @@ func (o *Outcome) check() error {
 	}
 	if (o.Status == StatusDone) != (o.Cause == "") {
 		return fmt.Errorf("%w: status %q with cause %.60q: a cause comes with every status but done", ErrField, o.Status, o.Cause)
+	}
+	return nil
+}
+
+func (a *Attestation) check() error {
+	switch {
+	case a.Decision.IsZero() || a.Step == "" || a.Binding.Run == "":
+		return fmt.Errorf("%w: it names no decision, step or run", ErrField)
+	case a.Attempt < 1 || a.Counter < 1:
+		return fmt.Errorf("%w: attempt %d, counter %d: both count from 1", ErrField, a.Attempt, a.Counter)
+	case !nonceForm.MatchString(a.Nonce):
+		return fmt.Errorf("%w: nonce: want 32 lower-case hexadecimal digits", ErrField)
 	}
 	return nil
 }

@@ -37,6 +37,13 @@ func fenced(t *testing.T, name string) string {
 // what the code does.
 func TestFormatExample(t *testing.T) {
 	text := fenced(t, "example")
+	if *update {
+		changed := strings.Replace(format(t), "```example\n"+text, "```example\n"+example(t), 1)
+		if err := os.WriteFile("FORMAT.md", []byte(changed), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
 	if want := example(t); text != want {
 		t.Errorf("FORMAT.md has\n%swant\n%s", text, want)
 	}
@@ -73,7 +80,7 @@ func example(t *testing.T) string {
 // types: every member, in its order.
 func TestFormatMembers(t *testing.T) {
 	text := format(t)
-	for _, p := range []Predicate{&Request{}, &Grant{}, &Decision{}, &Outcome{}, &Signal{}, &Halt{}, &Seal{}} {
+	for _, p := range []Predicate{&Request{}, &Grant{}, &Decision{}, &Outcome{}, &Signal{}, &Handover{}, &Takeover{}, &Halt{}, &Seal{}, &Attestation{}} {
 		_, section, ok := strings.Cut(text, "\n### "+string(p.Kind())+"\n")
 		section, _, _ = strings.Cut(section, "\n#")
 		var got []string
@@ -85,7 +92,7 @@ func TestFormatMembers(t *testing.T) {
 		}
 	}
 	for name, v := range map[string]any{
-		"binding": Binding{}, "policy": PolicyRef{}, "lease": Lease{}, "terms": Terms{}, "rule": RuleResult{}, "probe": Probe{},
+		"binding": Binding{}, "policy": PolicyRef{}, "lease": Lease{}, "terms": Terms{}, "rule": RuleResult{}, "probe": Probe{}, "process": Process{}, "attested": Attested{},
 	} {
 		line := regexp.MustCompile(`(?m)^- \*\*` + name + `\*\*: (.*)$`).FindString(text)
 		var got []string

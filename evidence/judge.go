@@ -7,9 +7,17 @@ const (
 	CauseNoOutcome = "step.no_outcome"
 )
 
-// CauseLapsed is the cause of an outcome whose step the guard ended because
-// its lease did. It is a failed check: a halt follows.
-const CauseLapsed = "lease.lapsed"
+// The causes of outcomes whose steps the guard ended while they ran, because a
+// check failed: a halt follows.
+const (
+	// CauseLapsed means that the lease ended.
+	CauseLapsed = "lease.lapsed"
+	// CauseUnfit means that a probe of the step worker itself failed.
+	CauseUnfit = "worker.unfit"
+	// CauseCutOff means that the step worker did not reach Temporal for too
+	// long to know whether the step was still wanted.
+	CauseCutOff = "worker.cut_off"
+)
 
 // Judge returns the verdict, its cause and the ends of the steps that the
 // records so far amount to. Only one thing cannot be read from the records:

@@ -24,9 +24,9 @@ func RoleFor(k Kind) Role {
 	switch k {
 	case KindRequest:
 		return RolePrincipal
-	case KindGrant, KindDecision, KindSignal, KindHalt:
+	case KindGrant, KindDecision, KindSignal, KindHandover, KindTakeover, KindHalt:
 		return RoleAuthority
-	case KindOutcome:
+	case KindOutcome, KindAttestation:
 		return RoleWorker
 	case KindSeal:
 		return RoleRecorder

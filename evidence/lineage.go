@@ -21,6 +21,8 @@ type Lineage struct {
 	subject Subject
 	request *Record
 	grant   *Record
+	bound   Binding   // the run that the next record must be bound to
+	handed  *Record   // the handover that nobody has taken over yet
 	refusal *Decision // the denial of the request
 	steps   map[string]*lineageStep
 	signals uint64
@@ -49,6 +51,9 @@ func (l *Lineage) Add(r *Record) error {
 	if l.count > 0 && r.Kind() != KindRequest && r.Subject != l.about() {
 		return ungoverned(r, "it is about another execution")
 	}
+	if l.handed != nil && r.Kind() != KindTakeover {
+		return ungoverned(r, "the run has handed over, and no other has taken over")
+	}
 	if err := l.add(r); err != nil {
 		return err
 	}
@@ -74,6 +79,10 @@ func (l *Lineage) add(r *Record) error {
 		return l.addOutcome(r, p)
 	case *Signal:
 		return l.addSignal(r, p)
+	case *Handover:
+		return l.addHandover(r, p)
+	case *Takeover:
+		return l.addTakeover(r, p)
 	case *Halt:
 		return l.addHalt(r, p)
 	case *Seal:
@@ -128,13 +137,13 @@ func (l *Lineage) addGrant(r *Record, g *Grant) error {
 	case g.Lease.Number != 1 || !leaseFits(g.Lease, g.At, g.Terms):
 		return ungoverned(r, "its lease is not the first, or too long")
 	}
-	l.grant, l.lease = r, g.Lease
+	l.grant, l.bound, l.lease = r, g.Binding, g.Lease
 	return nil
 }
 
 func (l *Lineage) addSignal(r *Record, s *Signal) error {
 	g := l.Grant()
-	if err := l.bound(r, s.Grant, s.Binding); err != nil {
+	if err := l.belongs(r, s.Grant, s.Binding); err != nil {
 		return err
 	}
 	good := probesOK(s.Probes)
@@ -148,6 +157,11 @@ func (l *Lineage) addSignal(r *Record, s *Signal) error {
 	case !good && s.Lease != Lease{}:
 		return ungoverned(r, "it renews the lease although a probe failed")
 	}
+	for _, w := range s.Workers {
+		if d, _ := l.Decided(w.Step); d == nil || !d.Effect.Allows() {
+			return ungoverned(r, "a worker attested to step %.60q, which was not allowed", w.Step)
+		}
+	}
 	l.signals++
 	if good {
 		l.renewed = s.Lease.Number
@@ -159,7 +173,7 @@ func (l *Lineage) addSignal(r *Record, s *Signal) error {
 }
 
 func (l *Lineage) addHalt(r *Record, h *Halt) error {
-	if err := l.bound(r, h.Grant, h.Binding); err != nil {
+	if err := l.belongs(r, h.Grant, h.Binding); err != nil {
 		return err
 	}
 	if h.Check == "" || h.At < l.last {
@@ -170,15 +184,15 @@ func (l *Lineage) addHalt(r *Record, h *Halt) error {
 	return nil
 }
 
-// bound reports whether a record belongs to the grant's run and may still
-// come.
-func (l *Lineage) bound(r *Record, grant Digest, b Binding) error {
+// belongs reports whether a record belongs to the run that has the execution
+// now, and may still come.
+func (l *Lineage) belongs(r *Record, grant Digest, b Binding) error {
 	switch {
 	case l.grant == nil:
 		return ungoverned(r, "there is no grant")
 	case grant != l.grant.Digest:
 		return ungoverned(r, "it names another grant")
-	case b != l.Grant().Binding:
+	case b != l.bound:
 		return ungoverned(r, "it is bound to another run")
 	case l.halt != nil:
 		return ungoverned(r, "it comes after the halt")
@@ -233,19 +247,19 @@ func (l *Lineage) trip(check string) {
 	}
 }
 
-// leaseFits reports whether l, signed at the given time, is live then and no
-// longer than the terms say.
+// leaseFits reports whether l, signed at the given time, is live then, no
+// longer than the terms say, and has a nonce.
 func leaseFits(l Lease, at Time, t Terms) bool {
-	return l.Until > at && int64(l.Until-at) <= t.LeaseMS
+	return l.Until > at && int64(l.Until-at) <= t.LeaseMS && nonceForm.MatchString(l.Nonce)
 }
 
 // renews reports whether l can follow old: it is the same lease, or a later
 // one that does not end sooner. A lease never gets longer under its number.
 func (l Lease) renews(old Lease) bool {
 	if l.Number == old.Number {
-		return l.Until == old.Until
+		return l == old
 	}
-	return l.Number > old.Number && l.Until >= old.Until
+	return l.Number > old.Number && l.Until >= old.Until && l.Nonce != old.Nonce
 }
 
 func ungoverned(r *Record, format string, args ...any) error {

@@ -91,16 +91,9 @@ func (l *Lineage) Past() []Past {
 	return past
 }
 
-// binding returns the run that the grant or the denial is bound to.
-func (l *Lineage) binding() Binding {
-	switch {
-	case l.grant != nil:
-		return l.Grant().Binding
-	case l.refusal != nil:
-		return l.refusal.Binding
-	}
-	return Binding{}
-}
+// Binding returns the run that the grant or the denial is bound to, or the one
+// that took over last.
+func (l *Lineage) Binding() Binding { return l.bound }
 
-// Binding returns the run that the grant or the denial is bound to.
-func (l *Lineage) Binding() Binding { return l.binding() }
+// HandedOver returns the handover that nobody has taken over yet, or nil.
+func (l *Lineage) HandedOver() *Record { return l.handed }

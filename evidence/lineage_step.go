@@ -17,7 +17,7 @@ func (l *Lineage) addDecision(r *Record, d *Decision) error {
 	if d.Phase == PhaseAdmit {
 		return l.addRefusal(r, d)
 	}
-	if err := l.bound(r, d.Grant, d.Binding); err != nil {
+	if err := l.belongs(r, d.Grant, d.Binding); err != nil {
 		return err
 	}
 	s := l.steps[d.Step]
@@ -84,7 +84,7 @@ func (l *Lineage) addRefusal(r *Record, d *Decision) error {
 	case d.Cause == "" || d.namesStep() || !d.Grant.IsZero() || d.Lease != Lease{}:
 		return ungoverned(r, "it has no cause, or names a step, a grant or a lease")
 	}
-	l.refusal = d
+	l.refusal, l.bound = d, d.Binding
 	l.stop("the request was denied")
 	return nil
 }
@@ -107,7 +107,7 @@ func (l *Lineage) addOutcome(r *Record, o *Outcome) error {
 		return ungoverned(r, "step %q has an outcome although it was denied", o.Step)
 	case s.outcome != nil:
 		return ungoverned(r, "step %q has two outcomes", o.Step)
-	case o.Binding != l.Grant().Binding || o.Action != s.plan.Action:
+	case o.Binding != l.bound || o.Action != s.plan.Action:
 		return ungoverned(r, "step %q ran as another action or in another run", o.Step)
 	case o.Attempt < 1 || o.Started <= 0 || o.At < o.Started:
 		return ungoverned(r, "step %q ended before it began", o.Step)
@@ -119,8 +119,8 @@ func (l *Lineage) addOutcome(r *Record, o *Outcome) error {
 	switch {
 	case o.Status == StatusRefused:
 		l.trip("guard." + o.Cause)
-	case o.Cause == CauseLapsed:
-		l.trip(CauseLapsed)
+	case o.Cause == CauseLapsed, o.Cause == CauseUnfit, o.Cause == CauseCutOff:
+		l.trip(o.Cause)
 	}
 	return nil
 }
@@ -132,7 +132,7 @@ func (l *Lineage) addSeal(r *Record, s *Seal) error {
 		return ungoverned(r, "there is neither a grant nor a denial")
 	case s.Request != r.Subject.Digest || s.Grant != l.GrantDigest():
 		return ungoverned(r, "it names another request or grant")
-	case s.Binding != l.binding():
+	case s.Binding != l.bound:
 		return ungoverned(r, "it is bound to another run")
 	case s.At < l.last:
 		return ungoverned(r, "it is older than the record before it")

@@ -83,14 +83,18 @@ func TestLineageAccepts(t *testing.T) {
 		"decision as old as the one before": play(open, allow(refund, last(&at)), done(refund), allow(notify, func(d *Decision) { d.At = at })),
 		"halt as old as the decision":       play(open, allow(refund, last(&at)), halt(func(h *Halt) { h.At = at })),
 		"seal as old as the decision":       play(open, deny(refund, last(&at)), seal(func(s *Seal) { s.At = at })),
-		"lease renewed, but not longer":     play(open, allow(refund, func(d *Decision) { d.Lease.Number++ })),
-		"leases renewed unseen":             play(open, signal(func(s *Signal) { s.Lease.Number = 9 }), allow(refund, func(d *Decision) { d.Lease.Number = 10 })),
+		"lease renewed, but not longer":     play(open, allow(refund, func(d *Decision) { d.Lease.Number, d.Lease.Nonce = 2, nonce(2) })),
+		"leases renewed unseen":             play(open, signal(func(s *Signal) { s.Lease.Number = 9 }), allow(refund, func(d *Decision) { d.Lease.Number, d.Lease.Nonce = 10, nonce(10) })),
 		"denied after a failed step":        play(open, allow(refund), ended(refund, StatusFailed), deny(notify), seal()),
 		"outcome after a bad signal":        play(open, allow(refund), badSignal(), done(refund), halt(), seal()),
+		"run that takes over":               play(open, handover(), takeover(), signal(), step(refund), seal()),
+		"lease of a takeover, renewed":      play(open, signal(), handover(), takeover(), signal(), step(refund)),
+		"worker that attested":              play(open, allow(refund), signal(func(s *Signal) { s.Workers = []Attested{{Step: refund}, {Step: lookup}} })),
+		"handover with steps left to begin": play(request(), grant(), handover(), takeover(), step(lookup)),
 		"second attempt":                    play(open, allow(refund), done(refund, func(o *Outcome) { o.Attempt = 2 })),
 		"last millisecond of the grant": play(request(), grant(), allow(lookup, func(d *Decision) {
 			d.At = evidencetest.Start.Add(3600e9) - 1
-			d.Lease = Lease{Number: 200, Until: d.At + 1}
+			d.Lease = Lease{Number: 200, Until: d.At + 1, Nonce: nonce(200)}
 		})),
 	} {
 		t.Run(name, func(t *testing.T) { lineage(t, build) })
@@ -113,6 +117,9 @@ func TestLineageStops(t *testing.T) {
 		{"cancelled", play(open, allow(refund), ended(refund, StatusCancelled)), "step refund was cancelled", ""},
 		{"unknown", play(open, allow(refund), ended(refund, StatusUnknown)), "step refund was unknown", ""},
 		{"refused", play(open, allow(refund), ended(refund, StatusRefused)), "step refund was refused", "guard.step.refused"},
+		{"bad takeover", play(open, handover(), takeover(func(t *Takeover) { t.Probes, t.Lease = nil, Lease{} })), "an integrity probe failed", "probe.none"},
+		{"unfit", play(open, allow(refund), ended(refund, StatusUnknown, func(o *Outcome) { o.Cause = CauseUnfit })), "step refund was unknown", CauseUnfit},
+		{"cut off", play(open, allow(refund), ended(refund, StatusCancelled, func(o *Outcome) { o.Cause = CauseCutOff })), "step refund was cancelled", CauseCutOff},
 		{"lapsed", play(open, allow(refund), ended(refund, StatusUnknown, lapsed)), "step refund was unknown", CauseLapsed},
 		{"bad signal", play(open, badSignal()), "an integrity probe failed", "probe.policy"},
 		{"signal without probes", play(open, badSignal(func(s *Signal) { s.Probes = nil })), "an integrity probe failed", "probe.none"},

@@ -13,12 +13,19 @@ const (
 	KindDecision Kind = "decision"
 	KindOutcome  Kind = "outcome"
 	KindSignal   Kind = "signal"
+	KindHandover Kind = "handover"
+	KindTakeover Kind = "takeover"
 	KindHalt     Kind = "halt"
 	KindSeal     Kind = "seal"
+
+	// KindAttestation is no record of a chain: it is kept beside the effect
+	// slot of a step that runs, and signals say what it said.
+	KindAttestation Kind = "attestation"
 )
 
 // A Predicate is what a statement says: a pointer to one of [Request],
-// [Grant], [Decision], [Outcome], [Signal], [Halt], [Seal].
+// [Grant], [Decision], [Outcome], [Signal], [Handover], [Takeover], [Halt],
+// [Seal], [Attestation].
 type Predicate interface {
 	// Kind returns the kind of record that carries the predicate.
 	Kind() Kind
@@ -74,8 +81,9 @@ type PolicyRef struct {
 
 // A Lease says how long authority lasts without a new signal.
 type Lease struct {
-	Number uint64 `json:"number"` // 1 for the grant's, then one more with each renewal
+	Number uint64 `json:"number"` // 1 for the grant's, then more with each renewal
 	Until  Time   `json:"until"`
+	Nonce  string `json:"nonce"` // 32 hexadecimal digits, new in each lease, that attestations answer
 }
 
 // Terms are the times an execution is governed by, in milliseconds.
@@ -156,6 +164,42 @@ type Outcome struct {
 	Result   json.RawMessage `json:"result,omitempty"` // JSON; only when done
 }
 
+// A Process says what a program is that holds a key.
+type Process struct {
+	Executable Digest `json:"executable"` // [FileDigest] of the running program
+	Build      string `json:"build"`      // its module's version and the revision it was built from, as Go recorded them
+	Host       string `json:"host"`
+	Roles      string `json:"roles"` // "control", "steps" or "control,steps"
+	Started    Time   `json:"started"`
+}
+
+// An Attestation is what a step worker signs about itself while a step runs,
+// again and again. Attempt and Counter order them; Nonce shows that it is not
+// older than a lease.
+type Attestation struct {
+	At       Time    `json:"at"`
+	Decision Digest  `json:"decision"` // record digest of the decision it acts on
+	Binding  Binding `json:"binding"`
+	Step     string  `json:"step"`
+	Worker   string  `json:"worker"` // name of the signing key in the trust root
+	Attempt  int32   `json:"attempt"`
+	Counter  uint64  `json:"counter"` // from 1 in each attempt
+	Nonce    string  `json:"nonce"`   // of the newest lease that it knows
+	Ended    bool    `json:"ended"`   // the attempt is over, and nothing of it runs
+	Process  Process `json:"process"`
+	Probes   []Probe `json:"probes"`
+}
+
+// An Attested is what a signal says of one attestation.
+type Attested struct {
+	Step        string  `json:"step"`
+	Worker      string  `json:"worker"`
+	Attempt     int32   `json:"attempt"`
+	Counter     uint64  `json:"counter"`
+	Attestation Digest  `json:"attestation"` // its record digest
+	Process     Process `json:"process"`
+}
+
 // A Signal is a signed integrity statement over one window. It renews the
 // lease unless a probe failed.
 type Signal struct {
@@ -166,7 +210,35 @@ type Signal struct {
 	Number   uint64  `json:"number"`   // counts the execution's signals in the chain, from 1
 	Measured uint64  `json:"measured"` // how many times the probes were asked in the window
 	Probes   []Probe `json:"probes"`   // the last measurement
-	Lease    Lease   `json:"lease"`    // zero when a probe failed
+	Process  Process `json:"process"`  // of the control plane that measured
+
+	// Workers are the step workers whose steps ran at the last measurement and
+	// had attested by then.
+	Workers []Attested `json:"workers,omitempty"`
+	Lease   Lease      `json:"lease"` // zero when a probe failed
+}
+
+// A Handover ends the part of an execution that one run carried out, so that
+// the run that it continues as can take over. No step runs then.
+type Handover struct {
+	Position
+	At      Time    `json:"at"`
+	Grant   Digest  `json:"grant"`
+	Binding Binding `json:"binding"` // of the run that hands over
+	Epoch   uint64  `json:"epoch"`   // of the run that may take over: one more than the binding's
+}
+
+// A Takeover binds the rest of an execution to the run that it continued as.
+// It is made once for each handover, and measures anew: a lease does not pass
+// from one run to another.
+type Takeover struct {
+	Position
+	At       Time    `json:"at"`
+	Grant    Digest  `json:"grant"`
+	Handover Digest  `json:"handover"` // record digest of the handover
+	Binding  Binding `json:"binding"`  // of the run that takes over
+	Probes   []Probe `json:"probes"`
+	Lease    Lease   `json:"lease"` // zero when a probe failed
 }
 
 // A Halt is the signed record of the check that failed.
@@ -214,11 +286,23 @@ func (*Outcome) Kind() Kind { return KindOutcome }
 // Kind returns [KindSignal].
 func (*Signal) Kind() Kind { return KindSignal }
 
+// Kind returns [KindHandover].
+func (*Handover) Kind() Kind { return KindHandover }
+
+// Kind returns [KindTakeover].
+func (*Takeover) Kind() Kind { return KindTakeover }
+
 // Kind returns [KindHalt].
 func (*Halt) Kind() Kind { return KindHalt }
 
 // Kind returns [KindSeal].
 func (*Seal) Kind() Kind { return KindSeal }
+
+// Kind returns [KindAttestation].
+func (*Attestation) Kind() Kind { return KindAttestation }
+
+// When returns the time of the attestation.
+func (a *Attestation) When() Time { return a.At }
 
 // When returns the time of issue.
 func (r *Request) When() Time { return r.Issued }
@@ -234,6 +318,12 @@ func (o *Outcome) When() Time { return o.At }
 
 // When returns the end of the window.
 func (s *Signal) When() Time { return s.At }
+
+// When returns the time of the handover.
+func (h *Handover) When() Time { return h.At }
+
+// When returns the time of the takeover.
+func (t *Takeover) When() Time { return t.At }
 
 // When returns the time of the halt.
 func (h *Halt) When() Time { return h.At }

@@ -25,6 +25,10 @@ func wrongSignals() []wrongChain {
 		{"signal with an older signal's lease", lease, play(open, signal(), signal(func(s *Signal) { s.Lease.Number = 2 }), seal())},
 		on("signal without probes", "it renews the lease although a probe failed", func(s *Signal) { s.Probes = nil }),
 		{"bad signal with a lease", "it renews the lease although a probe failed", play(open, badSignal(func(s *Signal) { s.Lease.Number = 2 }), seal())},
+		on("signal with a lease without a nonce", lease, func(s *Signal) { s.Lease.Nonce = "" }),
+		on("signal of a worker whose step was not decided", "which was not allowed", func(s *Signal) { s.Workers = []Attested{{Step: refund}} }),
+		{"signal of a worker whose step was denied", "which was not allowed", play(open, deny(refund), signal(func(s *Signal) { s.Workers = []Attested{{Step: refund}} }), seal())},
+		{"attestation in a chain", "its kind is unknown", play(open, attestation(), seal())},
 		{"signal after a halt", "it comes after the halt", play(open, halt(), signal(), seal())},
 	}
 }
@@ -51,6 +55,8 @@ func wrongEnds() []wrongChain {
 		on("seal older than a decision", "it is older than the record before it", func(s *Seal) { s.At = evidencetest.Start + 1 }),
 		{"no halt after a bad signal", "a check failed, but there is no halt", play(open, badSignal(), seal())},
 		{"no halt after a refused step", "a check failed, but there is no halt", play(open, allow(refund), ended(refund, StatusRefused), seal())},
+		{"no halt after a worker was unfit", "a check failed, but there is no halt", play(open, allow(refund), ended(refund, StatusCancelled, func(o *Outcome) { o.Cause = CauseUnfit }), seal())},
+		{"no halt after a worker was cut off", "a check failed, but there is no halt", play(open, allow(refund), ended(refund, StatusUnknown, func(o *Outcome) { o.Cause = CauseCutOff }), seal())},
 		{"no halt after a lapsed lease", "a check failed, but there is no halt", play(open, allow(refund), ended(refund, StatusCancelled, lapsed), seal())},
 		on("step ends otherwise", ends, func(s *Seal) { s.Steps[1].State = StateDone }),
 		on("step left out of the seal", ends, func(s *Seal) { s.Steps = s.Steps[:2] }),

@@ -1,6 +1,7 @@
 package evidence_test
 
 import (
+	"fmt"
 	"time"
 
 	. "github.com/interlock-run/interlock/evidence"
@@ -42,7 +43,7 @@ func wrongDecisions() []wrongChain {
 		on("allowed against a rule", "but not by its rules", func(d *Decision) { d.Rules = []RuleResult{{ID: "no", Effect: Deny}} }),
 		{"allowed after the grant expired", "after the grant expired", play(request(), grant(func(g *Grant) { g.Expires = g.At + 10 }), allow(lookup), seal())},
 		on("allowed with a lease too long", lease, func(d *Decision) {
-			d.Lease = Lease{Number: 2, Until: d.At.Add(30*time.Second) + 1}
+			d.Lease = Lease{Number: 2, Until: d.At.Add(30*time.Second) + 1, Nonce: nonce(2)}
 		}),
 		on("allowed with a dead lease", lease, func(d *Decision) {
 			d.At = d.Lease.Until
@@ -50,14 +51,17 @@ func wrongDecisions() []wrongChain {
 		on("allowed with a lease that never was", lease, func(d *Decision) { d.Lease = Lease{} }),
 		on("allowed with the same lease made longer", lease, func(d *Decision) { d.Lease.Until += 10 }),
 		on("allowed with a later lease that ends sooner", lease, func(d *Decision) {
-			d.Lease = Lease{Number: 2, Until: d.Lease.Until - 1}
+			d.Lease = Lease{Number: 2, Until: d.Lease.Until - 1, Nonce: nonce(2)}
 		}),
 		{"allowed with an older lease that ends later", lease, play(open, allow(refund, func(d *Decision) {
-			d.Lease = Lease{Number: 5, Until: d.Lease.Until}
-		}), done(refund), allow(notify, func(d *Decision) { d.Lease = Lease{Number: 4, Until: d.Lease.Until + 1} }), seal())},
+			d.Lease = Lease{Number: 5, Until: d.Lease.Until, Nonce: nonce(5)}
+		}), done(refund), allow(notify, func(d *Decision) { d.Lease = Lease{Number: 4, Until: d.Lease.Until + 1, Nonce: nonce(4)} }), seal())},
 		{"allowed with an older lease", lease, play(open, allow(refund, func(d *Decision) {
-			d.Lease = Lease{Number: 5, Until: d.Lease.Until + 1}
+			d.Lease = Lease{Number: 5, Until: d.Lease.Until + 1, Nonce: nonce(5)}
 		}), done(refund), allow(notify), seal())},
+		on("allowed with a lease without a nonce", lease, func(d *Decision) { d.Lease.Number, d.Lease.Nonce = 2, "" }),
+		on("allowed with the same lease under another nonce", lease, func(d *Decision) { d.Lease.Nonce = nonce(9) }),
+		on("allowed with a later lease under the old nonce", lease, func(d *Decision) { d.Lease.Number++ }),
 		{"allowed before what it needs", `before "refund", which it needs`, play(open, allow(notify), seal())},
 		{"allowed while what it needs runs", `before "refund", which it needs`, play(open, allow(refund), allow(notify), done(refund), done(notify), seal())},
 	}
@@ -109,3 +113,5 @@ func wrongOutcomes() []wrongChain {
 		on("outcome before it began", began, func(o *Outcome) { o.Started = o.At + 1 }),
 	}
 }
+
+func nonce(n int) string { return fmt.Sprintf("%032x", n) }

@@ -37,9 +37,18 @@ func grant(edits ...func(*Grant)) func(*desk)     { return func(d *desk) { d.Gra
 func refuse(edits ...func(*Decision)) func(*desk) { return func(d *desk) { d.Refuse(edits...) } }
 func signal(edits ...func(*Signal)) func(*desk)   { return func(d *desk) { d.Signal(edits...) } }
 func halt(edits ...func(*Halt)) func(*desk)       { return func(d *desk) { d.Halt(edits...) } }
-func seal(edits ...func(*Seal)) func(*desk)       { return func(d *desk) { d.Seal(edits...) } }
-func step(id string) func(*desk)                  { return func(d *desk) { d.Step(id) } }
-func lost(id string) func(*desk)                  { return func(d *desk) { d.Lost(id) } }
+func handover(edits ...func(*Handover)) func(*desk) {
+	return func(d *desk) { d.Handover(edits...) }
+}
+func takeover(edits ...func(*Takeover)) func(*desk) {
+	return func(d *desk) { d.Takeover(edits...) }
+}
+func attestation(edits ...func(*Attestation)) func(*desk) {
+	return func(d *desk) { d.Attestation(lookup, edits...) }
+}
+func seal(edits ...func(*Seal)) func(*desk) { return func(d *desk) { d.Seal(edits...) } }
+func step(id string) func(*desk)            { return func(d *desk) { d.Step(id) } }
+func lost(id string) func(*desk)            { return func(d *desk) { d.Lost(id) } }
 
 func badSignal(edits ...func(*Signal)) func(*desk) {
 	return func(d *desk) { d.BadSignal(edits...) }
@@ -73,6 +82,7 @@ func wrongChains() []wrongChain {
 	rows = append(rows, wrongRefusals()...)
 	rows = append(rows, wrongOutcomes()...)
 	rows = append(rows, wrongSignals()...)
+	rows = append(rows, wrongRuns()...)
 	return append(rows, wrongEnds()...)
 }
 

@@ -128,10 +128,16 @@ func newPredicate(k Kind) Predicate {
 		return &Outcome{}
 	case KindSignal:
 		return &Signal{}
+	case KindHandover:
+		return &Handover{}
+	case KindTakeover:
+		return &Takeover{}
 	case KindHalt:
 		return &Halt{}
 	case KindSeal:
 		return &Seal{}
+	case KindAttestation:
+		return &Attestation{}
 	}
 	return nil
 }

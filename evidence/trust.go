@@ -153,7 +153,8 @@ func (t *Trust) Key(id string, role Role, at Time) (Key, error) {
 // Open verifies e and returns what it says. It checks, in this order: the
 // form of envelope and statement; that the trust root allows the named key to
 // sign this kind of record at the time the record states; the signature; that
-// a request's principal and an outcome's worker are the key's own name.
+// a request's principal and the worker of an outcome or attestation are the
+// key's own name.
 //
 // A nil error does not mean that the record belongs where it was found: the
 // caller compares its bindings. The stated time is the signer's word.
@@ -180,6 +181,8 @@ func claimedName(p Predicate) (string, bool) {
 	case *Request:
 		return p.Principal, true
 	case *Outcome:
+		return p.Worker, true
+	case *Attestation:
 		return p.Worker, true
 	}
 	return "", false

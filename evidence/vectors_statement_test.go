@@ -24,10 +24,12 @@ func fullChain(kind Kind, before func(*desk)) func(*desk) {
 			play func(*desk)
 		}{
 			{KindRequest, request()}, {KindGrant, grant()}, {KindDecision, allow(lookup)}, {KindOutcome, done(lookup)},
-			{KindSignal, signal()}, {KindHalt, halt()}, {KindSeal, seal()},
+			{KindAttestation, attestation()}, {KindSignal, signal()}, {KindHandover, handover()}, {KindTakeover, takeover()}, {KindHalt, halt()}, {KindSeal, seal()},
 		} {
 			if r.kind == kind {
 				before(d)
+			} else if r.kind == KindAttestation {
+				continue // has no place in a chain
 			}
 			r.play(d)
 		}
@@ -70,7 +72,7 @@ func badStatements(t *testing.T) []vector {
 		{"time without milliseconds", "not a UTC time", KindRequest, `:00.000Z","expires"`, `:00Z","expires"`},
 		{"time with a comma", "not a UTC time", KindRequest, `:00.000Z","expires"`, `:00,000Z","expires"`},
 		{"time that does not exist", "not a UTC time", KindRequest, `2026-01-31T09:30:00.000Z`, `2026-02-30T09:30:00.000Z`},
-		{"statement without a time", "the statement has no time", KindHalt, `"at":"2026-01-31T09:30:00.060Z"`, `"at":""`},
+		{"statement without a time", "the statement has no time", KindHalt, `"at":"2026-01-31T09:30:00.080Z"`, `"at":""`},
 		{"digest in upper case", "not a digest", KindGrant, `"catalogue":"`, `"catalogue":"A`},
 		{"digest too short", "not a digest", KindGrant, `"prev":"`, `"prev":"00","x":"`},
 		{"digest of zeros", "not a digest", KindGrant, `"prev":"`, `"prev":"` + strings.Repeat("0", 128) + `","x":"`},
@@ -86,6 +88,10 @@ func badStatements(t *testing.T) []vector {
 		{"unknown status", "want one of", KindOutcome, `"status":"done"`, `"status":"ok"`},
 		{"unknown status with a cause", "want one of", KindOutcome, `"status":"done","result":{"ok":true}`, `"status":"ok","cause":"c"`},
 		{"unknown verdict", "verdict \"fine\"", KindSeal, `"verdict":"halted"`, `"verdict":"fine"`},
+		{"attestation without a run", "names no decision, step or run", KindAttestation, `"run":"7f0c8b52-5a53-4a37-9d83-2f6a3f1e9c11"`, `"run":""`},
+		{"attestation of attempt 0", "both count from 1", KindAttestation, `"attempt":1`, `"attempt":0`},
+		{"attestation with counter 0", "both count from 1", KindAttestation, `"counter":1`, `"counter":0`},
+		{"attestation without a nonce", "want 32 lower-case hexadecimal digits", KindAttestation, `"nonce":"00`, `"nonce":"`},
 		{"done without a result", "a result comes with done", KindOutcome, `,"result":{"ok":true}`, ``},
 		{"failed with a result", "a result comes with done", KindOutcome, `"status":"done"`, `"status":"failed","cause":"c"`},
 		{"done with a cause", "a cause comes with every status but done", KindOutcome, `"status":"done"`, `"status":"done","cause":"c"`},

@@ -210,6 +210,10 @@ func positionOf(p Predicate) (Position, bool) {
 		return p.Position, true
 	case *Decision:
 		return p.Position, true
+	case *Handover:
+		return p.Position, true
+	case *Takeover:
+		return p.Position, true
 	case *Halt:
 		return p.Position, true
 	case *Seal:

@@ -1,12 +1,15 @@
 package worker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"time"
 
+	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 	sdk "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
@@ -53,11 +56,15 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 	if err != nil {
 		return err
 	}
+	process, err := activities.ThisProcess(c.roles())
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
 	act, err := activities.NewControl(activities.ControlConfig{
 		Trust: c.Trust, Authority: c.Control.Authority, Recorder: c.Control.Recorder,
 		Policy: bundle, Catalogue: cat, Store: w.store, Probes: probes,
 		Queue: c.Queues.Steps, Terms: c.Control.Terms, Log: c.Log,
-		SearchAttributes: c.Control.SearchAttributes,
+		SearchAttributes: c.Control.SearchAttributes, Process: process,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
@@ -81,6 +88,7 @@ func (w *Worker) probes(c Config) ([]activities.Probe, error) {
 		activities.PolicyProbe(c.Control.Policy),
 		activities.CatalogueProbe(c.Catalogue),
 		activities.ClockProbe(clockStep),
+		activities.SeenProbe(w.store.Seen, time.Now, clockStep),
 		activities.StoreProbe(w.store),
 		exe,
 	}, c.Control.Probes...), nil
@@ -104,9 +112,18 @@ func (w *Worker) addSteps(c Config, cat *catalogue.Catalogue) error {
 	if err != nil {
 		return err
 	}
+	exe, err := activities.ExecutableProbe()
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	process, err := activities.ThisProcess(c.roles())
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrConfig, err)
+	}
 	act, err := activities.NewSteps(activities.StepsConfig{
 		Trust: c.Trust, Worker: c.Steps.Key, Name: c.Steps.Name, Catalogue: cat,
-		Store: w.store, Executors: executors, Log: c.Log,
+		Store: w.store, Executors: executors, Log: c.Log, Process: process, Reach: reach(c.Client),
+		Probes: []activities.Probe{activities.ClockProbe(clockStep), activities.CatalogueProbe(c.Catalogue), exe},
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
@@ -118,6 +135,29 @@ func (w *Worker) addSteps(c Config, cat *catalogue.Catalogue) error {
 	register(sw, contract.RunStep, act.RunStep)
 	w.workers = append(w.workers, sw)
 	return nil
+}
+
+// reach returns the function with which a guard makes sure that Temporal
+// knows of the step it runs: a heartbeat whose answer it waits for, which the
+// SDK's does not.
+func reach(c client.Client) func(context.Context, activity.Info) error {
+	return func(ctx context.Context, info activity.Info) error {
+		_, err := c.WorkflowService().RecordActivityTaskHeartbeat(ctx, &workflowservice.RecordActivityTaskHeartbeatRequest{
+			Namespace: info.Namespace, TaskToken: info.TaskToken, Identity: "interlock-guard",
+		})
+		return err
+	}
+}
+
+// roles names the roles that a worker has.
+func (c *Config) roles() string {
+	switch {
+	case c.Control == nil:
+		return "steps"
+	case c.Steps == nil:
+		return "control"
+	}
+	return "control,steps"
 }
 
 // executorsFor finds the executor of each action in the catalogue.

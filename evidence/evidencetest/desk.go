@@ -31,6 +31,8 @@ type Desk struct {
 	begun     map[string]bool
 	lease     evidence.Lease
 	signals   uint64
+	handed    evidence.Digest // the newest handover
+	epoch     uint64          // how often another run took over
 	signer    string
 	rewrite   func(payload []byte) []byte
 }
@@ -63,8 +65,8 @@ func (d *Desk) Binding() evidence.Binding {
 	return evidence.Binding{
 		Namespace: "default",
 		Workflow:  d.request.ID,
-		Run:       "7f0c8b52-5a53-4a37-9d83-2f6a3f1e9c11",
-		Epoch:     1,
+		Run:       fmt.Sprintf("7f0c8b52-5a53-4a37-9d83-2f6a3f1e9c%02x", 0x11+d.epoch),
+		Epoch:     1 + d.epoch,
 		Queue:     "interlock-steps",
 	}
 }

@@ -17,6 +17,8 @@ type Ending struct {
 func Endings() []Ending {
 	return []Ending{
 		{"completed", evidence.Completed, completed},
+		{"completed-in-three-runs", evidence.Completed, continued},
+		{"halted-at-a-takeover", evidence.Halted, haltedAtTakeover},
 		{"denied-at-admission", evidence.Denied, deniedAtAdmission},
 		{"denied-at-a-step", evidence.Denied, deniedAtStep},
 		{"denied-not-authentic", evidence.Denied, deniedNotAuthentic},
@@ -59,9 +61,32 @@ func (d *Desk) Open() {
 
 func completed(d *Desk) {
 	d.Open()
+	d.Allow(Refund)
+	d.Signal(func(s *evidence.Signal) {
+		s.Workers = []evidence.Attested{{Step: Refund, Worker: Worker, Attempt: 1, Counter: 3, Attestation: evidence.FileDigest([]byte("an attestation")), Process: process}}
+	})
+	d.Done(Refund)
+	d.Step(Notify)
+	d.Seal()
+}
+
+func continued(d *Desk) {
+	d.Open()
+	d.Handover()
+	d.Takeover()
 	d.Signal()
 	d.Step(Refund)
+	d.Handover()
+	d.Takeover()
 	d.Step(Notify)
+	d.Seal()
+}
+
+func haltedAtTakeover(d *Desk) {
+	d.Open()
+	d.Handover()
+	d.Takeover(func(t *evidence.Takeover) { t.Probes, t.Lease = drifted, evidence.Lease{} })
+	d.Halt()
 	d.Seal()
 }
 

@@ -21,7 +21,10 @@ var (
 	denied    = []evidence.RuleResult{{ID: "no-weekends", Effect: evidence.Deny, Message: "not on a Saturday"}}
 	terms     = evidence.Terms{LeaseMS: 30_000, IntervalMS: 1_000, WindowMS: 60_000}
 	healthy   = []evidence.Probe{{Name: "policy", Status: evidence.ProbeOK, Want: "7", Got: "7"}}
-	drifted   = []evidence.Probe{{Name: "policy", Status: evidence.ProbeBad, Want: "7", Got: "8"}}
+	process   = evidence.Process{
+		Executable: evidence.FileDigest([]byte("a program")), Build: "v0.1.0 4f2c", Host: "desk-1", Roles: "control", Started: Start,
+	}
+	drifted = []evidence.Probe{{Name: "policy", Status: evidence.ProbeBad, Want: "7", Got: "8"}}
 )
 
 // NewRequest returns the request of [Desk.Request], not signed.
@@ -60,7 +63,7 @@ func (d *Desk) Request(edits ...func(*evidence.Request)) {
 func (d *Desk) Grant(edits ...func(*evidence.Grant)) {
 	d.t.Helper()
 	at := d.tick()
-	d.lease = evidence.Lease{Number: 1, Until: at.Add(30 * time.Second)}
+	d.lease = leaseFrom(1, at)
 	g := edited(&evidence.Grant{
 		Position: d.chain.Next(), At: at, Request: d.presented, Principal: d.request.Principal, Binding: d.Binding(),
 		Policy: policy, Catalogue: catalogue, Rules: allowed, Probes: healthy,

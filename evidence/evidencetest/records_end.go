@@ -2,6 +2,7 @@ package evidencetest
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 
 	"github.com/interlock-run/interlock/evidence"
@@ -39,7 +40,7 @@ func (d *Desk) outcome(step string, status evidence.Status) *evidence.Outcome {
 func (d *Desk) Signal(edits ...func(*evidence.Signal)) {
 	d.t.Helper()
 	p := d.signal(healthy)
-	d.lease = evidence.Lease{Number: d.lease.Number + 1, Until: p.At.Add(30 * time.Second)}
+	d.lease = leaseFrom(d.lease.Number+1, p.At)
 	p.Lease = d.lease
 	d.sign(Authority, d.subject(), edited(p, edits))
 }
@@ -55,8 +56,44 @@ func (d *Desk) signal(probes []evidence.Probe) *evidence.Signal {
 	d.signals++
 	return &evidence.Signal{
 		At: d.tick(), From: from, Grant: d.grant, Binding: d.Binding(),
-		Number: d.signals, Measured: 1, Probes: probes,
+		Number: d.signals, Measured: 1, Probes: probes, Process: process,
 	}
+}
+
+// Attestation appends what the worker of a step signs about itself. It has no
+// place in a chain; see [evidence.KindAttestation].
+func (d *Desk) Attestation(step string, edits ...func(*evidence.Attestation)) {
+	d.t.Helper()
+	d.sign(Worker, d.subject(), edited(&evidence.Attestation{
+		At: d.tick(), Decision: d.decided[step], Binding: d.Binding(), Step: step, Worker: Worker,
+		Attempt: 1, Counter: 1, Nonce: d.lease.Nonce, Process: process, Probes: healthy,
+	}, edits))
+}
+
+// leaseFrom returns the lease with that number, given at that time.
+func leaseFrom(number uint64, at evidence.Time) evidence.Lease {
+	return evidence.Lease{Number: number, Until: at.Add(30 * time.Second), Nonce: fmt.Sprintf("%032x", number)}
+}
+
+// Handover appends that the run ends and another may go on.
+func (d *Desk) Handover(edits ...func(*evidence.Handover)) {
+	d.t.Helper()
+	d.handed = d.sign(Authority, d.subject(), edited(&evidence.Handover{
+		Position: d.chain.Next(), At: d.tick(), Grant: d.grant, Binding: d.Binding(), Epoch: d.Binding().Epoch + 1,
+	}, edits))
+}
+
+// Takeover appends that another run goes on. What is appended later is bound
+// to it.
+func (d *Desk) Takeover(edits ...func(*evidence.Takeover)) {
+	d.t.Helper()
+	d.epoch++
+	at := d.tick()
+	d.lease = leaseFrom(d.lease.Number+1, at)
+	d.sign(Authority, d.subject(), edited(&evidence.Takeover{
+		Position: d.chain.Next(), At: at, Grant: d.grant, Handover: d.handed, Binding: d.Binding(),
+		Probes: healthy, Lease: d.lease,
+	}, edits))
 }
 
 // Halt appends a halt.

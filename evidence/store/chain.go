@@ -11,8 +11,8 @@ import (
 // Begin opens the chain of run with envs as its first records and consumes n
 // (nil: none), all or nothing. It returns the head.
 //
-// It returns [ErrNonceUsed] if another run has consumed n; the same run may
-// present it again. It returns [ErrConflict] if the chain has records, which is
+// It returns [ErrNonceUsed] if another run has consumed n; the same run, or one
+// that continues it, may present it again. It returns [ErrConflict] if the chain has records, which is
 // also what a second call returns: read them to see whose they are.
 func (s *Store) Begin(ctx context.Context, run Run, n *Nonce, envs ...evidence.Envelope) (evidence.Position, error) {
 	links, head, err := linksAfter(evidence.Position{}, envs)
@@ -54,7 +54,7 @@ func (t *tx) consume(run Run, n *Nonce) error {
 	if n == nil {
 		return nil
 	}
-	id, err := t.runID(run)
+	id, err := t.chainOrNew(run)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (t *tx) append(run Run, at evidence.Position, links []link) error {
 		return nil
 	}
 	if id == 0 {
-		if id, err = t.runID(run); err != nil {
+		if id, err = t.chainOrNew(run); err != nil {
 			return err
 		}
 	}
@@ -103,15 +103,20 @@ func (t *tx) append(run Run, at evidence.Position, links []link) error {
 	return nil
 }
 
-// head returns the id of run, 0 if it has none yet, and where its last row
-// says that the chain ends. The link is compared with the caller's and not
-// computed again here: a changed one is a conflict.
+// head returns the id of run's chain, 0 if it has none yet, and where its last
+// row says that it ends. The link is compared with the caller's and not
+// computed again here: a changed one is a conflict. It refuses who may not
+// write, as chain does.
 func (t *tx) head(run Run) (id int64, head evidence.Position, err error) {
 	err = t.scan(context.Background(), func(r *sql.Rows) error {
 		var seq sql.NullInt64
 		var link []byte
-		if err := r.Scan(&id, &seq, &link); err != nil {
+		var superseded bool
+		if err := r.Scan(&id, &superseded, &seq, &link); err != nil {
 			return unavailable("read", err)
+		}
+		if err := mayWrite(run, superseded); err != nil {
+			return err
 		}
 		if !seq.Valid {
 			return nil
@@ -121,21 +126,4 @@ func (t *tx) head(run Run) (id int64, head evidence.Position, err error) {
 		return err
 	}, sqlHead, run.Workflow, run.Run, run.Namespace)
 	return id, head, err
-}
-
-// runID returns the id of run, and gives it one if it has none.
-func (t *tx) runID(run Run) (int64, error) {
-	var id int64
-	err := t.scan(context.Background(), func(r *sql.Rows) error {
-		return unavailable("read", r.Scan(&id))
-	}, sqlRunID, run.Workflow, run.Run, run.Namespace)
-	if err != nil || id != 0 {
-		return id, err
-	}
-	res, err := t.exec(context.Background(), sqlAddRun, run.Namespace, run.Workflow, run.Run)
-	if err != nil {
-		return 0, unavailable("add a run", err)
-	}
-	id, err = res.LastInsertId()
-	return id, unavailable("add a run", err)
 }

@@ -31,6 +31,8 @@ func runChild() bool {
 		return false
 	case "append":
 		err = appendForever(path)
+	case "continue":
+		err = continueOnce(path)
 	case "open":
 		_, err = store.Open(ctx, path)
 	}

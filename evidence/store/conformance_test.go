@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -19,13 +20,17 @@ import (
 type backend interface {
 	Begin(context.Context, store.Run, *store.Nonce, ...evidence.Envelope) (evidence.Position, error)
 	Append(context.Context, store.Run, evidence.Position, ...evidence.Envelope) (evidence.Position, error)
+	Continue(context.Context, store.Run, store.Run, evidence.Position, evidence.Digest, ...evidence.Envelope) (evidence.Position, error)
 	Records(context.Context, store.Run, uint64) ([]store.Record, error)
 	Head(context.Context, store.Run) (evidence.Position, error)
 	Take(context.Context, store.Slot) (store.Slot, error)
 	Finish(context.Context, store.Run, string, evidence.Envelope) error
 	Slots(context.Context, store.Run) ([]store.Slot, error)
+	Attest(context.Context, store.Attestation) error
+	Attestations(context.Context, store.Run) ([]store.Attestation, error)
 	Renew(context.Context, store.Run, evidence.Lease, evidence.Envelope) error
 	Lease(context.Context, store.Run) (evidence.Lease, evidence.Envelope, error)
+	Seen(context.Context) (evidence.Time, error)
 	Runs(context.Context, string) ([]store.Run, error)
 	List(context.Context, int) ([]store.Run, error)
 	Ping(context.Context) error
@@ -34,12 +39,12 @@ type backend interface {
 
 // An opener returns a function that opens one and the same new, empty store
 // each time it is called, as several processes would.
-type opener func(t *testing.T) func() backend
+type opener func(t *testing.T) func(...store.Option) backend
 
 func TestSQLite(t *testing.T) {
-	conformance(t, func(t *testing.T) func() backend {
+	conformance(t, func(t *testing.T) func(...store.Option) backend {
 		path := tempPath(t)
-		return func() backend { return openAt(t, path) }
+		return func(opts ...store.Option) backend { return openAt(t, path, opts...) }
 	})
 }
 
@@ -49,16 +54,21 @@ func conformance(t *testing.T, open opener) {
 	t.Run("bytes", func(t *testing.T) { testBytes(t, open) })
 	t.Run("records from", func(t *testing.T) { testRecordsFrom(t, open) })
 	t.Run("slots", func(t *testing.T) { testSlots(t, open) })
+	t.Run("attestations", func(t *testing.T) { testAttestations(t, open) })
 	t.Run("leases", func(t *testing.T) { testLeases(t, open) })
+	t.Run("time", func(t *testing.T) { testTime(t, open) })
 	t.Run("runs", func(t *testing.T) { testRuns(t, open) })
 	t.Run("one slot, many takers", func(t *testing.T) { testOneSlotManyTakers(t, open) })
+	t.Run("one step, many attempts", func(t *testing.T) { testOneStepManyAttempts(t, open) })
 	t.Run("one nonce, many runs", func(t *testing.T) { testOneNonceManyRuns(t, open) })
 	t.Run("many chains", func(t *testing.T) { testManyChains(t, open) })
+	continuation(t, open)
 	t.Run("closed", func(t *testing.T) { testClosed(t, open) })
 }
 
 // world is a store with a short past: run "a" has two records, a consumed
-// nonce, a slot with an outcome, one without, and lease 5.
+// nonce, a slot with an outcome, one without that was attested once, and lease
+// 5.
 type world struct {
 	backend
 	t     *testing.T
@@ -79,13 +89,15 @@ func newWorld(t *testing.T, b backend) world {
 		_, err = b.Take(ctx, slotOf(w.a, step))
 		require.NoError(t, err)
 	}
+	require.NoError(t, b.Attest(ctx, attestationOf(w.a, "done", 1, 1)))
 	require.NoError(t, b.Finish(ctx, w.a, "done", envelope("outcome")))
+	require.NoError(t, b.Attest(ctx, attestationOf(w.a, "open", 2, 5)))
 	require.NoError(t, b.Renew(ctx, w.a, evidence.Lease{Number: 5, Until: 500}, envelope("lease 5")))
 	return w
 }
 
 // check asserts what holds whatever was tried: the chain of a is intact and
-// its n records stand, and so do its slots and its lease.
+// its n records stand, and so do its slots, its attestation and its lease.
 func (w world) check(n int) {
 	w.t.Helper()
 	checkChain(w.t, w.backend, w.a, n)
@@ -95,6 +107,9 @@ func (w world) check(n int) {
 	done := slotOf(w.a, "done")
 	done.Outcome = &outcome
 	require.Equal(w.t, []store.Slot{done, slotOf(w.a, "open")}, slots)
+	attested, err := w.Attestations(ctx, w.a)
+	require.NoError(w.t, err)
+	require.Equal(w.t, []store.Attestation{attestationOf(w.a, "open", 2, 5)}, attested)
 	lease, signed, err := w.Lease(ctx, w.a)
 	require.NoError(w.t, err)
 	require.Equal(w.t, evidence.Lease{Number: 5, Until: 500}, lease)
@@ -210,6 +225,35 @@ func testRefusals(t *testing.T, open opener) {
 			e.Signatures[0].Sig = []byte("another")
 			return w.Finish(ctx, w.a, "done", e)
 		}, store.ErrConflict},
+		{"attest the same again", func(w world) error {
+			return w.Attest(ctx, attestationOf(w.a, "open", 2, 5))
+		}, store.ErrStale},
+		{"attest with a smaller counter", func(w world) error {
+			return w.Attest(ctx, attestationOf(w.a, "open", 2, 4))
+		}, store.ErrStale},
+		{"attest by an attempt that was overtaken", func(w world) error {
+			return w.Attest(ctx, attestationOf(w.a, "open", 1, 6))
+		}, store.ErrStale},
+		{"attest with a counter out of range", func(w world) error {
+			return w.Attest(ctx, attestationOf(w.a, "open", 2, 1<<63))
+		}, store.ErrStale},
+		{"attest with an attempt out of range", func(w world) error {
+			return w.Attest(ctx, attestationOf(w.a, "open", -1, 6))
+		}, store.ErrStale},
+		{"attest a finished step", func(w world) error {
+			return w.Attest(ctx, attestationOf(w.a, "done", 3, 6))
+		}, store.ErrStale},
+		{"attest without a slot", func(w world) error {
+			return w.Attest(ctx, attestationOf(w.a, "never", 1, 1))
+		}, store.ErrNoSlot},
+		{"attest the slot of another run", func(w world) error {
+			return w.Attest(ctx, attestationOf(runOf("b"), "open", 3, 6))
+		}, store.ErrNoSlot},
+		{"attest what never verifies", func(w world) error {
+			a := attestationOf(w.a, "open", 3, 6)
+			a.Signed.Payload = make([]byte, evidence.MaxPayload+1)
+			return w.Attest(ctx, a)
+		}, evidence.ErrEnvelope},
 		{"lease of the same number", func(w world) error {
 			return w.Renew(ctx, w.a, evidence.Lease{Number: 5, Until: 600}, envelope("x"))
 		}, store.ErrStale},
@@ -323,6 +367,38 @@ func testSlots(t *testing.T, open opener) {
 	require.Equal(t, []store.Slot{slotOf(b, "done")}, slots)
 }
 
+func testAttestations(t *testing.T, open opener) {
+	w := newWorld(t, open(t)())
+	b := runOf("b")
+	_, err := w.Begin(ctx, b, nil, envelope("request"))
+	require.NoError(t, err)
+	attested := func(run store.Run) []store.Attestation {
+		got, err := w.Attestations(ctx, run)
+		require.NoError(t, err)
+		return got
+	}
+	require.Empty(t, attested(b))
+	require.Empty(t, attested(runOf("none")))
+
+	for _, step := range []string{"open", "also", "quiet"} { // not in the order of their names
+		_, err := w.Take(ctx, slotOf(b, step))
+		require.NoError(t, err)
+	}
+	first, second := attestationOf(b, "open", 0, 0), attestationOf(b, "also", 1, 1)
+	require.NoError(t, w.Attest(ctx, second))
+	require.NoError(t, w.Attest(ctx, first), "nothing is stored that it would have to be later than")
+	require.Equal(t, []store.Attestation{first, second}, attested(b), "in the order of the slots")
+	for _, next := range []store.Attestation{
+		attestationOf(b, "open", 0, 1), attestationOf(b, "open", 3, 0), attestationOf(b, "open", 3, 1<<63-1),
+	} {
+		require.NoError(t, w.Attest(ctx, next))
+		require.Equal(t, []store.Attestation{next, second}, attested(b))
+	}
+	require.NoError(t, w.Finish(ctx, b, "open", envelope("outcome")))
+	require.Equal(t, []store.Attestation{second}, attested(b))
+	w.check(2) // the other run's step of the same name is as it was
+}
+
 func testLeases(t *testing.T, open opener) {
 	w := newWorld(t, open(t)())
 	require.NoError(t, w.Renew(ctx, w.a, evidence.Lease{Number: 6, Until: 500}, envelope("lease 6")))
@@ -331,6 +407,54 @@ func testLeases(t *testing.T, open opener) {
 	require.NoError(t, err)
 	require.Equal(t, evidence.Lease{Number: 9, Until: 501}, lease)
 	require.Equal(t, envelope("lease 9"), signed)
+}
+
+// testTime has a row for each thing that can happen to a clock, over two
+// stores, one of which is closed and opened again.
+func testTime(t *testing.T, open opener) {
+	again := open(t)
+	var now evidence.Time
+	clock := store.WithClock(func() evidence.Time { return now })
+	stores := []backend{again(clock), again(clock)}
+	refused := func(b backend) {
+		require.ErrorIs(t, b.Finish(ctx, runOf("none"), "1", envelope("x")), store.ErrNoSlot)
+	}
+	writes := func(b backend) { require.NoError(t, b.Ping(ctx)) }
+	reopened := func(backend) {
+		require.NoError(t, stores[0].Close())
+		stores[0] = again(clock)
+	}
+	for _, tt := range []struct {
+		name string
+		now  evidence.Time
+		do   func(backend)
+		want evidence.Time
+	}{
+		{"none yet", 0, writes, 0},
+		{"before 1970", -5, writes, 0},
+		{"first", 100, writes, 100},
+		{"no write", 150, func(backend) {}, 100},
+		{"a refused write", 150, refused, 100},
+		{"later", 200, writes, 200},
+		{"set back", 150, writes, 200},
+		{"set back and opened again", 1, reopened, 200},
+		{"same again", 200, writes, 200},
+		{"opened again", 201, reopened, 201},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			now = tt.now
+			tt.do(stores[0])
+			for _, b := range stores {
+				seen, err := b.Seen(ctx)
+				require.NoError(t, err)
+				require.Equal(t, tt.want, seen)
+			}
+		})
+	}
+	before := evidence.TimeOf(time.Now())
+	seen, err := again().Seen(ctx)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, seen, before, "the system's clock, without an option")
 }
 
 func testRuns(t *testing.T, open opener) {
@@ -379,6 +503,21 @@ func testOneSlotManyTakers(t *testing.T, open opener) {
 			require.Equal(t, fmt.Sprint(winners[0]), worker)
 		}
 	}
+}
+
+// testOneStepManyAttempts lets attempts of one step attest at once. Whatever
+// the order, the latest one stands, and who says the same as it is refused.
+func testOneStepManyAttempts(t *testing.T, open opener) {
+	again := open(t)
+	stores := []backend{again(), again()}
+	newWorld(t, stores[0])
+	winners, _ := race(t, 64, func(i int) (string, error) {
+		return "", stores[i%2].Attest(ctx, attestationOf(runOf("a"), "open", int32(3+i/2), 1))
+	}, store.ErrStale)
+	require.LessOrEqual(t, len(winners), 32)
+	got, err := stores[0].Attestations(ctx, runOf("a"))
+	require.NoError(t, err)
+	require.Equal(t, []store.Attestation{attestationOf(runOf("a"), "open", 34, 1)}, got)
 }
 
 func testOneNonceManyRuns(t *testing.T, open opener) {
@@ -502,7 +641,10 @@ func writes(b backend) map[string]error {
 	_, errs["append nothing"] = b.Append(ctx, runOf("writes 3"), evidence.Position{})
 	_, errs["take"] = b.Take(ctx, slotOf(runOf("a"), "writes"))
 	// In the world of newWorld, this run is there, and its slot is open.
+	errs["attest"] = b.Attest(ctx, attestationOf(runOf("a"), "open", 9, 9))
 	errs["finish"] = b.Finish(ctx, runOf("a"), "open", envelope("outcome"))
+	head, _ := b.Head(ctx, runOf("a"))
+	_, errs["continue"] = b.Continue(ctx, runOf("a"), runOf("writes 4"), head, handoverOf("writes"), envelope("continued"))
 	errs["renew"] = b.Renew(ctx, run, evidence.Lease{Number: 1, Until: 1}, envelope("lease"))
 	return errs
 }

@@ -7,10 +7,16 @@
 //     [Store.Records], [Store.Head]);
 //   - which principal asked for what, once ([Nonce]);
 //   - who took the right to cause an effect, and how that ended ([Slot]);
-//   - the newest lease of every run ([Store.Renew]).
+//   - which run goes on with the chain of which, by which handover, once
+//     ([Store.Continue]);
+//   - what the guard of a running step last said of itself ([Attestation]);
+//   - the newest lease of every run ([Store.Renew]);
+//   - the largest time that any of its writers ever saw ([Store.Seen]). It
+//     judges nothing by it: no call fails because of what time it is.
 //
 // Nothing is ever changed or deleted. Triggers in the file refuse it, also to
-// other programs that open the file; only leases move, and only forward.
+// other programs that open the file; only leases, attestations and the time
+// move, and only forward.
 //
 // # What it is trusted with
 //

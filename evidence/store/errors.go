@@ -13,15 +13,21 @@ var (
 	ErrConflict = errors.New("conflicts with what is stored")
 	// ErrNonceUsed means that another run has consumed the nonce.
 	ErrNonceUsed = errors.New("nonce was used by another run")
-	// ErrTaken means that the slot was taken before, whoever took it.
-	ErrTaken = errors.New("effect slot was taken before")
+	// ErrTaken means that the slot was taken, or the handover consumed, before,
+	// whoever did it.
+	ErrTaken = errors.New("taken before")
+	// ErrSuperseded means that a later run continues the chain, and only that
+	// one may write. It is final: the caller belongs to the past.
+	ErrSuperseded = errors.New("a later run has taken over")
 	// ErrNoRun means that the store has no chain for the run: nothing was ever
 	// decided for it here.
 	ErrNoRun = errors.New("the store does not know the run")
-	// ErrNoSlot means that an outcome has no slot to belong to.
+	// ErrNoSlot means that an outcome or an attestation has no slot to belong
+	// to.
 	ErrNoSlot = errors.New("no effect slot was taken for the step")
-	// ErrStale means that a lease is not newer than the stored one.
-	ErrStale = errors.New("lease is not newer than the stored one")
+	// ErrStale means that a lease or an attestation is not newer than what is
+	// stored.
+	ErrStale = errors.New("not newer than what is stored")
 	// ErrNone means that there is nothing to return.
 	ErrNone = errors.New("nothing is stored")
 	// ErrCorrupt means that what is stored is not what was written.

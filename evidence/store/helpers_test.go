@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -23,9 +24,9 @@ func TestMain(m *testing.M) {
 func tempPath(t testing.TB) string { return filepath.Join(t.TempDir(), "evidence.db") }
 
 // openAt opens the store at path until the test ends.
-func openAt(t testing.TB, path string) *store.Store {
+func openAt(t testing.TB, path string, opts ...store.Option) *store.Store {
 	t.Helper()
-	s, err := store.Open(context.Background(), path)
+	s, err := store.Open(context.Background(), path, opts...)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
@@ -71,6 +72,15 @@ func envelopes(texts ...string) []evidence.Envelope {
 	}
 	return envs
 }
+
+func attestationOf(run store.Run, step string, attempt int32, counter uint64) store.Attestation {
+	return store.Attestation{
+		Run: run, Step: step, Attempt: attempt, Counter: counter,
+		Signed: envelope(fmt.Sprintf("%s is well, %d.%d", step, attempt, counter)),
+	}
+}
+
+func handoverOf(text string) evidence.Digest { return evidence.ValueDigest([]byte(text)) }
 
 func slotOf(run store.Run, step string) store.Slot {
 	return store.Slot{

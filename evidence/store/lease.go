@@ -23,6 +23,10 @@ func (s *Store) Renew(ctx context.Context, run Run, lease evidence.Lease, signed
 		return fmt.Errorf("%w: number %d is too large", ErrStale, lease.Number)
 	}
 	return s.write(ctx, func(t *tx) error {
+		id, err := t.chainOrNew(run)
+		if err != nil {
+			return err
+		}
 		old, _, err := t.lease(context.Background(), run)
 		if err != nil {
 			return err
@@ -31,7 +35,7 @@ func (s *Store) Renew(ctx context.Context, run Run, lease evidence.Lease, signed
 			return fmt.Errorf("%w: %s has number %d until %s, not %d until %s",
 				ErrStale, run, old.Number, old.Until, lease.Number, lease.Until)
 		}
-		return t.setLease(run, old == nil, lease, c)
+		return t.setLease(id, old == nil, lease, c)
 	})
 }
 
@@ -68,16 +72,12 @@ func (p *prepared) lease(ctx context.Context, run Run) (*evidence.Lease, evidenc
 	return lease, signed, err
 }
 
-func (t *tx) setLease(run Run, first bool, lease evidence.Lease, c columns) error {
-	id, err := t.runID(run)
-	if err != nil {
-		return err
-	}
+func (t *tx) setLease(id int64, first bool, lease evidence.Lease, c columns) error {
 	query := sqlMoveLease
 	if first {
 		query = sqlAddLease
 	}
-	_, err = t.exec(context.Background(), query,
+	_, err := t.exec(context.Background(), query,
 		id, int64(lease.Number), int64(lease.Until), c.payloadType, c.payload, c.signatures)
 	return unavailable("renew a lease", err)
 }

@@ -10,11 +10,11 @@ import (
 
 // Open opens the store at path for reading and writing. It creates the file,
 // readable by its owner only, in a folder that must exist, and brings its
-// schema up to date.
+// schema up to date. Options: [WithClock].
 //
 // It returns [ErrVersion] for a file of a newer schema, or of another kind,
 // and [ErrUnavailable] if the store cannot be written now.
-func Open(ctx context.Context, path string) (*Store, error) {
+func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, unavailable("find "+path, err)
@@ -25,7 +25,7 @@ func Open(ctx context.Context, path string) (*Store, error) {
 	if err := migrate(ctx, path); err != nil {
 		return nil, advise(path, err)
 	}
-	s, err := start(ctx, path)
+	s, err := start(ctx, path, optionsOf(opts))
 	if err != nil {
 		return nil, advise(path, err)
 	}
@@ -60,7 +60,7 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 }
 
 // start returns a store over the migrated file at path.
-func start(ctx context.Context, path string) (*Store, error) {
+func start(ctx context.Context, path string, o options) (*Store, error) {
 	file, err := identityOf(path)
 	if err != nil {
 		return nil, unavailable("find it", err)
@@ -78,7 +78,7 @@ func start(ctx context.Context, path string) (*Store, error) {
 		return nil, errors.Join(unavailable("read it", err), writeDB.Close(), readDB.Close())
 	}
 	return &Store{
-		writer: newWriter(writeDB, file), writeDB: writeDB,
+		writer: newWriter(writeDB, file, o.clock), writeDB: writeDB,
 		read: newPrepared(readDB), readDB: readDB, anchor: anchor,
 	}, nil
 }

@@ -10,8 +10,9 @@ import (
 	"github.com/interlock-run/interlock/evidence"
 )
 
-// Take takes the right to cause the effect of (slot.Run, slot.Step), once and
-// for all processes, and returns the slot. slot.Outcome is ignored.
+// Take takes the right to cause the effect of (slot.Run, slot.Step), once for
+// all runs of the chain and all processes, and returns the slot. slot.Outcome
+// is ignored.
 //
 // If it was taken before, by whomever, Take returns the slot as it was taken,
 // with its outcome if that is known, and [ErrTaken]. A second call returns that
@@ -23,6 +24,10 @@ func (s *Store) Take(ctx context.Context, slot Slot) (Slot, error) {
 	slot.Outcome = nil
 	got := slot
 	err := s.write(ctx, func(t *tx) error {
+		id, head, err := t.head(slot.Run)
+		if err != nil {
+			return err
+		}
 		switch found, err := t.slot(slot.Run, slot.Step); {
 		case err != nil:
 			return err
@@ -31,7 +36,7 @@ func (s *Store) Take(ctx context.Context, slot Slot) (Slot, error) {
 			return fmt.Errorf("%w: %s, step %.60q, by %.60q at %s",
 				ErrTaken, slot.Run, slot.Step, found.Worker, found.At)
 		}
-		return t.addSlot(slot)
+		return t.addSlot(id, head, slot)
 	})
 	return got, err
 }
@@ -45,13 +50,17 @@ func (s *Store) Finish(ctx context.Context, run Run, step string, outcome eviden
 		return err
 	}
 	return s.write(ctx, func(t *tx) error {
+		id, err := t.chain(run)
+		if err != nil {
+			return err
+		}
 		switch found, err := t.slot(run, step); {
 		case err != nil:
 			return err
 		case found == nil:
 			return fmt.Errorf("%w: %s, step %.60q", ErrNoSlot, run, step)
 		case found.Outcome == nil:
-			return t.addOutcome(run, step, c)
+			return t.addOutcome(id, step, c)
 		case !same(*found.Outcome, outcome):
 			return fmt.Errorf("%w: another outcome of %s, step %.60q", ErrConflict, run, step)
 		}
@@ -59,8 +68,9 @@ func (s *Store) Finish(ctx context.Context, run Run, step string, outcome eviden
 	})
 }
 
-// Slots returns the slots of run in the order in which they were taken; none
-// if there are none.
+// Slots returns the slots of run's chain in the order in which they were taken;
+// none if there are none. Their Run is run, whichever run of the chain took
+// them.
 func (s *Store) Slots(ctx context.Context, run Run) ([]Slot, error) {
 	return s.read.slots(ctx, run, sqlSlots, run.Workflow, run.Run, run.Namespace)
 }
@@ -77,25 +87,17 @@ func (t *tx) slot(run Run, step string) (*Slot, error) {
 // addSlot needs a chain: a decision is stored before anyone can act on it, so
 // a store without it is not the one that the decision was written to, and its
 // slots would guard nothing.
-func (t *tx) addSlot(slot Slot) error {
-	id, head, err := t.head(slot.Run)
-	if err != nil {
-		return err
-	}
+func (t *tx) addSlot(id int64, head evidence.Position, slot Slot) error {
 	if head.Seq == 0 {
 		return fmt.Errorf("%w: %s", ErrNoRun, slot.Run)
 	}
-	_, err = t.exec(context.Background(), sqlAddSlot,
+	_, err := t.exec(context.Background(), sqlAddSlot,
 		id, slot.Step, slot.Decision[:], slot.Key, slot.Worker, int64(slot.At))
 	return unavailable("take a slot", err)
 }
 
-func (t *tx) addOutcome(run Run, step string, c columns) error {
-	id, err := t.runID(run)
-	if err != nil {
-		return err
-	}
-	_, err = t.exec(context.Background(), sqlAddOutcome, id, step, c.payloadType, c.payload, c.signatures)
+func (t *tx) addOutcome(id int64, step string, c columns) error {
+	_, err := t.exec(context.Background(), sqlAddOutcome, id, step, c.payloadType, c.payload, c.signatures)
 	return unavailable("add an outcome", err)
 }
 

@@ -18,23 +18,33 @@ const (
 	sqlRelease      = `RELEASE op`
 	sqlRollbackToOp = `ROLLBACK TO op`
 
-	sqlAddRun = `INSERT INTO runs (namespace, workflow, run) VALUES (?, ?, ?)`
-	sqlRunID  = `SELECT id FROM runs WHERE workflow = ? AND run = ? AND namespace = ?`
+	// chainID is what everything that a chain owns hangs on: the id of the root
+	// of the run. superseded is whether a later run has continued the chain.
+	chainID    = `coalesce(runs.root, runs.id)`
+	superseded = `EXISTS (SELECT 1 FROM runs AS later WHERE later.root = ` + chainID + ` AND later.id > runs.id)`
 
-	sqlHead = `SELECT runs.id, records.seq, records.link
-		FROM runs LEFT JOIN records ON records.run_id = runs.id
-			AND records.seq = (SELECT max(seq) FROM records WHERE run_id = runs.id)
+	sqlAddRun = `INSERT INTO runs (namespace, workflow, run, root) VALUES (?, ?, ?, ?)`
+	sqlChain  = `SELECT ` + chainID + `, ` + superseded + `
+		FROM runs WHERE workflow = ? AND run = ? AND namespace = ?`
+
+	sqlHandover = `SELECT namespace, workflow, run
+		FROM handovers JOIN runs ON runs.id = handovers.run_id WHERE digest = ?`
+	sqlAddHandover = `INSERT INTO handovers (digest, run_id) VALUES (?, ?)`
+
+	sqlHead = `SELECT ` + chainID + `, ` + superseded + `, records.seq, records.link
+		FROM runs LEFT JOIN records ON records.run_id = ` + chainID + `
+			AND records.seq = (SELECT max(seq) FROM records WHERE run_id = ` + chainID + `)
 		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?`
 	sqlAddRecord = `INSERT INTO records (run_id, seq, link, payload_type, payload, signatures)
 		VALUES (?, ?, ?, ?, ?, ?)`
 	// sqlRecords starts one record early: its link is what the next one is
 	// checked against.
 	sqlRecords = `SELECT seq, link, payload_type, payload, signatures
-		FROM records JOIN runs ON runs.id = records.run_id
+		FROM records JOIN runs ON records.run_id = ` + chainID + `
 		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ? AND seq >= ? - 1
 		ORDER BY seq`
 	sqlLastTwo = `SELECT seq, link, payload_type, payload, signatures
-		FROM records JOIN runs ON runs.id = records.run_id
+		FROM records JOIN runs ON records.run_id = ` + chainID + `
 		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?
 		ORDER BY seq DESC LIMIT 2`
 
@@ -42,7 +52,7 @@ const (
 	sqlAddNonce = `INSERT INTO nonces (principal, value, run_id, expires) VALUES (?, ?, ?, ?)`
 
 	sqlSelectSlots = `SELECT slots.step, decision, key, worker, at, payload_type, payload, signatures
-		FROM slots JOIN runs ON runs.id = slots.run_id
+		FROM slots JOIN runs ON slots.run_id = ` + chainID + `
 		LEFT JOIN outcomes ON outcomes.run_id = slots.run_id AND outcomes.step = slots.step
 		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?`
 	sqlSlot       = sqlSelectSlots + ` AND slots.step = ?`
@@ -52,16 +62,36 @@ const (
 		VALUES (?, ?, ?, ?, ?)`
 
 	sqlLease = `SELECT number, until, payload_type, payload, signatures
-		FROM leases JOIN runs ON runs.id = leases.run_id
+		FROM leases JOIN runs ON leases.run_id = ` + chainID + `
 		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?`
 	sqlAddLease = `INSERT INTO leases (run_id, number, until, payload_type, payload, signatures)
 		VALUES (?, ?, ?, ?, ?, ?)`
 	sqlMoveLease = `UPDATE leases SET number = ?2, until = ?3, payload_type = ?4, payload = ?5, signatures = ?6
 		WHERE run_id = ?1`
 
+	sqlAttested = `SELECT outcomes.step IS NOT NULL, attempt, counter
+		FROM slots JOIN runs ON slots.run_id = ` + chainID + `
+		LEFT JOIN outcomes ON outcomes.run_id = slots.run_id AND outcomes.step = slots.step
+		LEFT JOIN attestations ON attestations.run_id = slots.run_id AND attestations.step = slots.step
+		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ? AND slots.step = ?`
+	sqlAttestations = `SELECT slots.step, attempt, counter, attestations.payload_type,
+			attestations.payload, attestations.signatures
+		FROM runs JOIN slots ON slots.run_id = ` + chainID + `
+		JOIN attestations ON attestations.run_id = slots.run_id AND attestations.step = slots.step
+		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?
+			AND NOT EXISTS (SELECT 1 FROM outcomes WHERE outcomes.run_id = slots.run_id AND outcomes.step = slots.step)
+		ORDER BY slots.rowid`
+	sqlAddAttestation = `INSERT INTO attestations (run_id, step, attempt, counter, payload_type, payload, signatures)
+		VALUES (?, ?, ?, ?, ?, ?, ?)`
+	sqlMoveAttestation = `UPDATE attestations SET attempt = ?3, counter = ?4, payload_type = ?5, payload = ?6, signatures = ?7
+		WHERE run_id = ?1 AND step = ?2`
+
 	sqlRuns  = `SELECT namespace, workflow, run FROM runs WHERE workflow = ? ORDER BY id DESC`
 	sqlList  = `SELECT namespace, workflow, run FROM runs ORDER BY id DESC LIMIT ?`
 	sqlPulse = `UPDATE pulse SET beats = beats + 1 WHERE id = 1`
+
+	sqlStamp = `UPDATE clock SET seen = ?1 WHERE id = 1 AND seen < ?1`
+	sqlSeen  = `SELECT seen FROM clock WHERE id = 1`
 
 	sqlTables  = `SELECT count(*), coalesce(sum(name = 'goose_db_version'), 0) FROM sqlite_schema WHERE type = 'table'`
 	sqlVersion = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`

@@ -99,6 +99,8 @@ func TestRecordsFromLinksBack(t *testing.T) {
 func TestAppendOnly(t *testing.T) {
 	path := tempPath(t)
 	w := newWorld(t, openAt(t, path))
+	_, err := w.Continue(ctx, w.a, runOf("b"), w.head, handoverOf("b"), envelope("continued"))
+	require.NoError(t, err)
 	refused := []string{
 		`UPDATE records SET payload = x'00'`,
 		`UPDATE records SET signatures = '[]' WHERE seq = 1`,
@@ -128,20 +130,44 @@ func TestAppendOnly(t *testing.T) {
 		`UPDATE leases SET number = 6, run_id = 99`,
 		`DELETE FROM leases`,
 		`INSERT OR REPLACE INTO leases SELECT run_id, 1, until, payload_type, payload, signatures FROM leases`,
+		`UPDATE attestations SET counter = 5`,
+		`UPDATE attestations SET counter = 4`,
+		`UPDATE attestations SET attempt = 1, counter = 6`,
+		`UPDATE attestations SET counter = 6, step = 'x'`,
+		`UPDATE attestations SET counter = 6, run_id = 99`,
+		`UPDATE OR REPLACE attestations SET counter = 6, step = 'open' WHERE step = 'done'`,
+		`DELETE FROM attestations`,
+		`INSERT OR REPLACE INTO attestations SELECT run_id, step, 1, counter, payload_type, payload, signatures FROM attestations`,
+		`UPDATE clock SET seen = seen - 1`,
+		`UPDATE clock SET id = 2`,
+		`DELETE FROM clock`,
+		`INSERT OR REPLACE INTO clock (id, seen) VALUES (1, 0)`,
+		`INSERT INTO clock (id, seen) VALUES (2, 0)`,
 		`UPDATE runs SET run = 'x'`,
 		`DELETE FROM runs`,
-		`INSERT OR REPLACE INTO runs SELECT id, namespace, workflow, 'x' FROM runs`,
+		`UPDATE runs SET root = NULL`,
+		`INSERT OR REPLACE INTO runs SELECT id, namespace, workflow, 'x', NULL FROM runs`,
+		`INSERT INTO runs (namespace, workflow, run, root) SELECT namespace, workflow, 'x', id FROM runs WHERE run = 'b'`,
+		`INSERT INTO runs (namespace, workflow, run, root) SELECT 'x', workflow, 'x', id FROM runs WHERE run = 'a'`,
+		`INSERT INTO runs (namespace, workflow, run, root) SELECT namespace, 'x', 'x', id FROM runs WHERE run = 'a'`,
+		`INSERT INTO runs (namespace, workflow, run, root) VALUES ('x', 'x', 'x', 99)`,
+		`UPDATE handovers SET run_id = 1`,
+		`DELETE FROM handovers`,
+		`INSERT OR REPLACE INTO handovers SELECT digest, 1 FROM handovers`,
+		`INSERT OR REPLACE INTO handovers SELECT zeroblob(64), run_id FROM handovers`,
 		`INSERT OR REPLACE INTO runs (namespace, workflow, run) SELECT namespace, workflow, run FROM runs`,
 	}
 	db := raw(t, path)
 	for _, statement := range refused {
 		_, err := db.Exec(statement)
-		if err == nil || !strings.Contains(err.Error(), "append-only") && !strings.Contains(err.Error(), "only move forward") {
+		if err == nil || !strings.Contains(err.Error(), "append-only") && !strings.Contains(err.Error(), "only move forward") &&
+			!strings.Contains(err.Error(), "chain of a root") {
 			t.Errorf("%s: %v", statement, err)
 		}
 	}
-	w.check(2)
-	mustExec(t, db, `UPDATE leases SET number = 6`) // forward is fine
+	w.check(3)
+	mustExec(t, db, `UPDATE leases SET number = 6`, // forward is fine
+		`UPDATE attestations SET attempt = 3, counter = 0`)
 }
 
 func TestVersions(t *testing.T) {
@@ -151,10 +177,10 @@ func TestVersions(t *testing.T) {
 		want, only error  // of Open, of OpenReadOnly
 	}{
 		{"known", ``, nil, nil},
-		{"newer", `INSERT INTO goose_db_version (version_id, is_applied) VALUES (2, 1)`,
+		{"newer", `INSERT INTO goose_db_version (version_id, is_applied) VALUES (99, 1)`,
 			store.ErrVersion, store.ErrVersion},
 		{"something else", `DROP TABLE goose_db_version`, store.ErrVersion, store.ErrVersion},
-		{"older", `DELETE FROM goose_db_version WHERE version_id = 1`, store.ErrUnavailable, store.ErrVersion},
+		{"older", `DELETE FROM goose_db_version WHERE version_id >= 1`, store.ErrUnavailable, store.ErrVersion},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -262,6 +288,30 @@ func TestT07StoreReplaced(t *testing.T) {
 	require.NoError(t, os.Rename(path+".old", path))
 	require.NoError(t, w.Ping(ctx), "it is back")
 	w.check(2)
+}
+
+// TestT20ClockRemoved: a time that is gone is not a time that was never seen.
+func TestT20ClockRemoved(t *testing.T) {
+	path := tempPath(t)
+	s := openAt(t, path)
+	mustExec(t, raw(t, path), `DROP TRIGGER clock_no_delete; DELETE FROM clock`)
+	_, err := s.Seen(ctx)
+	require.ErrorIs(t, err, store.ErrCorrupt)
+}
+
+// TestT20ClockOfAnotherProcess: one process's clock is right, this one's is far
+// behind.
+func TestT20ClockOfAnotherProcess(t *testing.T) {
+	path := tempPath(t)
+	before := evidence.TimeOf(time.Now())
+	cmd := child("open", path)
+	cmd.Stdout = os.Stderr
+	require.NoError(t, cmd.Run())
+	s := openAt(t, path, store.WithClock(func() evidence.Time { return 1 }))
+	require.NoError(t, s.Ping(ctx))
+	seen, err := s.Seen(ctx)
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, seen, before)
 }
 
 // TestLocked has another program hold the write lock, and not let go.

@@ -34,7 +34,8 @@ func (s *Store) write(ctx context.Context, do func(*tx) error) error {
 
 // Runs returns the runs of a workflow in all namespaces, the newest first;
 // none if there are none. A run is known from the first write that names it,
-// so one with a slot or a lease and no records is listed too.
+// so one with a slot or a lease and no records is listed too, and so is each
+// run that continues another: those of one chain all have its records.
 func (s *Store) Runs(ctx context.Context, workflow string) ([]Run, error) {
 	return s.runs(ctx, sqlRuns, workflow)
 }

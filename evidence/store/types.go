@@ -2,7 +2,9 @@ package store
 
 import "github.com/interlock-run/interlock/evidence"
 
-// A Run identifies one run of one workflow.
+// A Run identifies one run of one workflow. It stands for its chain: where one
+// run continues another ([Store.Continue]), all methods that take a Run answer
+// the same for both, except that only the newest may write.
 type Run struct {
 	Namespace string
 	Workflow  string
@@ -24,10 +26,10 @@ type Record struct {
 type Nonce struct {
 	Principal string
 	Value     string
-	Expires   evidence.Time // kept for people; the store has no clock
+	Expires   evidence.Time // kept for people; the store judges nothing by the time
 }
 
-// A Slot is the right to cause one effect. It is taken once for (run, step)
+// A Slot is the right to cause one effect. It is taken once for (chain, step)
 // and never given back.
 type Slot struct {
 	Run      Run

@@ -6,6 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+
+	"github.com/interlock-run/interlock/evidence"
 )
 
 // maxBatch is how many ops share one commit at most.
@@ -26,6 +29,7 @@ type writer struct {
 	db    *sql.DB
 	queue *queue
 	file  identity
+	clock func() evidence.Time
 	ended chan struct{} // closed when the goroutine has ended
 
 	// Owned by the goroutine. conn is nil after a failure that leaves the
@@ -34,8 +38,8 @@ type writer struct {
 	tx   *tx
 }
 
-func newWriter(db *sql.DB, file identity) *writer {
-	w := &writer{db: db, queue: newQueue(), file: file, ended: make(chan struct{})}
+func newWriter(db *sql.DB, file identity, clock func() evidence.Time) *writer {
+	w := &writer{db: db, queue: newQueue(), file: file, clock: clock, ended: make(chan struct{})}
 	go w.run()
 	return w
 }
@@ -70,7 +74,9 @@ func (w *writer) run() {
 
 // batch runs what is queued, and what comes while it does so, in one
 // transaction, and then answers. Beginning comes before taking the first op:
-// waiting for another process's lock is waiting, and a caller may leave.
+// waiting for another process's lock is waiting, and a caller may leave. The
+// time is kept last, when it is latest, and not at all for a batch that changes
+// nothing: a refusal must not need a disk.
 func (w *writer) batch() {
 	err := w.begin()
 	if err != nil {
@@ -90,6 +96,9 @@ func (w *writer) batch() {
 		ops = append(ops, o)
 		o.err, err = w.runOp(o)
 	}
+	if err == nil && slices.ContainsFunc(ops, succeeded) {
+		err = call(func(t *tx) error { return t.stamp(w.clock()) }, w.tx)
+	}
 	if err == nil {
 		_, err = w.tx.exec(context.Background(), sqlCommit)
 	}
@@ -98,6 +107,8 @@ func (w *writer) batch() {
 	}
 	answer(ops, unavailable("commit", err))
 }
+
+func succeeded(o *op) bool { return o.err == nil }
 
 // answer gives each op its own error if the batch was committed. Otherwise all
 // get the batch's, also those that failed by themselves: what made them fail

@@ -31,7 +31,7 @@ func openTemp(t *testing.T) *Store {
 // addRun is an op that leaves a trace.
 func addRun(name string) func(*tx) error {
 	return func(t *tx) error {
-		_, err := t.runID(Run{Workflow: name})
+		_, err := t.chainOrNew(Run{Workflow: name})
 		return err
 	}
 }
@@ -128,7 +128,7 @@ func TestBatchIsAnsweredAfterCommit(t *testing.T) {
 	_, err := s.Begin(bg, slot.Run, nil, evidence.Envelope{Payload: []byte("request")})
 	require.NoError(t, err)
 	errs := inOneBatch(t, s,
-		func(t *tx) error { return t.addSlot(slot) },
+		func(t *tx) error { return t.addSlot(1, evidence.Position{Seq: 1}, slot) },
 		func(t *tx) error {
 			if found, _ := t.slot(slot.Run, "1"); found != nil {
 				return ErrTaken
@@ -159,6 +159,49 @@ func TestGrouped(t *testing.T) {
 	}
 	require.NoError(t, errors.Join(inOneBatch(t, s, ops...)...))
 	require.Equal(t, 1, commits()-before, "100 writes, one commit")
+}
+
+// TestStamped pins that the time is kept once for a batch, with it or not at
+// all, and that a batch of refusals does not write.
+func TestStamped(t *testing.T) {
+	calls, now := 0, evidence.Time(100)
+	s, err := Open(bg, filepath.Join(t.TempDir(), "evidence.db"), WithClock(func() evidence.Time {
+		if calls++; now < 0 {
+			panic("no clock")
+		}
+		return now
+	}))
+	require.NoError(t, err)
+	defer s.Close()
+	seen := func() evidence.Time {
+		at, err := s.Seen(bg)
+		require.NoError(t, err)
+		return at
+	}
+	require.Equal(t, 1, calls, "of Open")
+
+	ops := make([]func(*tx) error, 100)
+	for i := range ops {
+		ops[i] = addRun(fmt.Sprint(i))
+	}
+	now = 101
+	require.NoError(t, errors.Join(inOneBatch(t, s, ops...)...))
+	require.Equal(t, 2, calls, "100 writes, one time")
+	require.Equal(t, now, seen())
+
+	now = 102
+	require.ErrorIs(t, s.write(bg, func(*tx) error { return errTest }), errTest)
+	require.Equal(t, 2, calls)
+	errs := inOneBatch(t, s, func(t *tx) error { _, err := t.exec(bg, "ROLLBACK"); return err })
+	require.ErrorIs(t, errs[0], ErrUnavailable)
+	require.Equal(t, evidence.Time(101), seen(), "nothing was committed")
+
+	now = -1
+	require.ErrorIs(t, s.write(bg, addRun("no clock")), ErrUnavailable)
+	require.Len(t, traces(t, s), 100, "what cannot be dated is not written")
+	now = 103
+	require.NoError(t, s.write(bg, addRun("again")))
+	require.Equal(t, now, seen())
 }
 
 // TestLeaving pins what a context does to a write.

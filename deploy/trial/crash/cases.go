@@ -97,11 +97,12 @@ func variants(p crash.Place) []trial {
 	return []trial{{Place: p, pass: first}}
 }
 
-// chosen are the trials that the options ask for.
+// chosen are the trials that the options ask for. Those with a frozen process
+// take minutes, because Temporal goes on giving it work, and must be asked for.
 func chosen(o options) ([]trial, error) {
 	var some []trial
 	for _, t := range matrix() {
-		if strings.HasPrefix(t.Name, o.point) && (o.victim == "" || t.victim == o.victim) {
+		if strings.HasPrefix(t.Name, o.point) && (t.victim == o.victim || o.victim == "" && t.victim != frozen) {
 			some = append(some, t)
 		}
 	}

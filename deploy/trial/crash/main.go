@@ -11,10 +11,10 @@
 // are started again, on the same folders. The execution must end with a seal,
 // and nothing may have happened without a decision, twice, or unsaid.
 //
-// The fourth victim, frozen, is the process that passes the point: it stops
-// there, another one does its work, and when the execution is sealed and its
-// last lease over, it goes on as if nothing had been. It must not reach the
-// desk any more.
+// The fourth victim, frozen, takes longer and must be asked for. It is the
+// process that passes the point: it stops there, another one does its work, and
+// when the execution is sealed and its last lease over, it goes on as if nothing
+// had been. It must not reach the desk any more.
 //
 // It exits with 0 only if all of that holds and every point was hit.
 package main
