@@ -84,7 +84,7 @@ benchmarks: temporal ## run every benchmark (BENCH=pattern, PACKAGES=./evidence)
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem -timeout=60m $(PACKAGES)
 
 histories: temporal ## record the histories again that replay is tested with
-	@go test ./workflows -run '^TestRecord$$' -record -count=1
+	@go test ./workflows -run '^TestRecord' -record -count=1
 
 # `go test -list` prints the names of a package's targets, then the package.
 fuzz: ## fuzz every target for FUZZTIME=30s

@@ -197,7 +197,7 @@ func (c *Control) unstored(ctx context.Context, run store.Run, request evidence.
 // and its denial.
 func (c *Control) deny(ctx context.Context, run store.Run, request evidence.Envelope, r *refusal, keep bool) (*contract.Admission, error) {
 	x := newExecution(run)
-	if rec, err := c.c.Trust.Open(request); err == nil && rec.Kind() == evidence.KindRequest {
+	if rec, err := c.c.Trust.Open(request); err == nil && rec.Kind() == evidence.KindRequest && rec.Subject.Execution == run.Workflow {
 		if err := x.add(rec); err != nil {
 			return nil, err
 		}
@@ -233,7 +233,12 @@ func (c *Control) signAbout(x *execution, key *evidence.Signer, about evidence.S
 
 // admission is what the workflow learns of the beginning of x.
 func (c *Control) admission(x *execution) *contract.Admission {
-	a := &contract.Admission{Entries: x.since(evidence.Position{}, nil)}
+	return c.admissionAfter(x, evidence.Position{})
+}
+
+// admissionAfter is that of a workflow that knows the chain up to head.
+func (c *Control) admissionAfter(x *execution, head evidence.Position) *contract.Admission {
+	a := &contract.Admission{Entries: x.since(head, nil)}
 	g := x.lineage.Grant()
 	if g == nil {
 		if d := x.lineage.Refusal(); d != nil {
@@ -243,12 +248,17 @@ func (c *Control) admission(x *execution) *contract.Admission {
 	}
 	req := x.lineage.Request()
 	a.Ticket = &contract.Ticket{
-		Principal: g.Principal, Policy: g.Policy.Name, Queue: g.Binding.Queue, Terms: g.Terms,
+		Principal: g.Principal, Policy: g.Policy.Name, Queue: x.lineage.Binding().Queue, Terms: g.Terms,
 		Expires: g.Expires, SearchAttributes: c.c.SearchAttributes,
-		Grant: x.lineage.GrantDigest(), Binding: g.Binding,
+		Grant: x.lineage.GrantDigest(), Binding: x.lineage.Binding(), Signals: x.lineage.Signals(),
+		MaxEvents: c.c.MaxEvents, HardLimit: hardLimit * c.c.MaxEvents,
 	}
 	for _, s := range req.Steps {
-		a.Ticket.Steps = append(a.Ticket.Steps, c.planned(s))
+		p := c.planned(s)
+		if o := x.lineage.Ended(s.ID); o != nil {
+			p.Status = o.Status
+		}
+		a.Ticket.Steps = append(a.Ticket.Steps, p)
 	}
 	return a
 }

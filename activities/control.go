@@ -42,6 +42,10 @@ type ControlConfig struct {
 	// attributes of package contract. Off by default: setting one that a
 	// server does not know would block executions.
 	SearchAttributes bool
+	// MaxEvents is how many events a workflow's history may have before the
+	// execution continues as new, as soon as no step runs. 4,000 by default,
+	// which is about when Temporal suggests it. At ten times as many it halts.
+	MaxEvents int
 	// Skew is how far a principal's clock may be ahead. 10 s by default.
 	Skew time.Duration
 	// Now is the clock; time.Now by default.
@@ -60,6 +64,9 @@ type Control struct {
 func NewControl(c ControlConfig) (*Control, error) {
 	if c.Skew == 0 {
 		c.Skew = 10 * time.Second
+	}
+	if c.MaxEvents == 0 {
+		c.MaxEvents = 4000
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -87,6 +94,7 @@ func (c *ControlConfig) check() error {
 		missing(quick == 0, "a quick integrity probe"),
 		missing(c.Queue == "", "the task queue of the steps"),
 		missing(c.Log == nil, "a logger"),
+		outside(c.MaxEvents < minEvents || c.MaxEvents > maxEvents, "a history of %d events; want %d to %d", c.MaxEvents, minEvents, maxEvents),
 		missing(c.Process.Executable.IsZero(), "what this process is"),
 		CheckTerms(c.Terms),
 	)
@@ -110,6 +118,21 @@ func CheckTerms(t evidence.Terms) error {
 		return fmt.Errorf("%w: an interval of %d ms; want 20 ms to a third of the lease (%d ms)", ErrConfig, t.IntervalMS, t.LeaseMS/3)
 	case t.WindowMS < t.IntervalMS || t.WindowMS > time.Hour.Milliseconds():
 		return fmt.Errorf("%w: a window of %d ms; want the interval (%d ms) to 1 h", ErrConfig, t.WindowMS, t.IntervalMS)
+	}
+	return nil
+}
+
+// The bounds of [ControlConfig.MaxEvents]. Temporal ends a run without asking
+// at 51,200 events.
+const (
+	minEvents = 40
+	maxEvents = 5000
+	hardLimit = 10
+)
+
+func outside(is bool, format string, args ...any) error {
+	if is {
+		return fmt.Errorf("%w: %s", ErrConfig, fmt.Sprintf(format, args...))
 	}
 	return nil
 }
@@ -160,7 +183,11 @@ func (c *Control) pinned(run store.Run, l *evidence.Lineage, head evidence.Posit
 }
 
 // storeError makes an error of the store one that Temporal retries, and that
-// the workflow recognises when the retries are used up.
+// the workflow recognises when the retries are used up. That another run has
+// taken over is final.
 func storeError(err error) error {
+	if errors.Is(err, store.ErrSuperseded) {
+		return refuse("epoch", "a later run has taken over")
+	}
 	return temporal.NewApplicationErrorWithCause("the evidence store did not answer", contract.ErrTypeStore, err)
 }

@@ -85,6 +85,12 @@ func (c *Control) extend(ctx context.Context, x *execution, in contract.DecideIn
 	if x.lineage.Grant() == nil {
 		return nil, fmt.Errorf("%w: there is no grant", errHead)
 	}
+	if b := x.lineage.Binding(); b != c.bindingOf(x.run, b.Epoch) {
+		return nil, fmt.Errorf("%w: run %s has the execution now", errHead, b.Run)
+	}
+	if h := x.lineage.HandedOver(); h != nil { // an earlier attempt got as far as the store
+		return &contract.DecideOutput{Handover: h.Digest}, nil
+	}
 	if halt := c.receive(x, in.Fresh); halt != nil {
 		return &contract.DecideOutput{Stop: *halt, Halt: true}, nil
 	}
@@ -97,6 +103,9 @@ func (c *Control) extend(ctx context.Context, x *execution, in contract.DecideIn
 	}
 	if stopped := x.lineage.Stopped(); stopped != "" {
 		return &contract.DecideOutput{Stop: contract.Cause{Check: "stopped", Reason: stopped}}, nil
+	}
+	if in.HandOver {
+		return c.handOver(x)
 	}
 	if len(in.Steps) == 0 {
 		return &contract.DecideOutput{}, nil
@@ -195,7 +204,7 @@ func (c *Control) decideStep(x *execution, id string, lease evidence.Lease) (*ev
 	})
 	d := &evidence.Decision{
 		Position: x.chain.Next(), At: now, Phase: evidence.PhaseStep,
-		Request: g.Request, Grant: x.lineage.GrantDigest(), Binding: g.Binding,
+		Request: g.Request, Grant: x.lineage.GrantDigest(), Binding: x.lineage.Binding(),
 		Step: s.ID, Action: s.Action, Args: evidence.ValueDigest(s.Args),
 		Effect: evidence.Deny, Cause: orUnknown(r.Cause), Reason: r.Reason, Rules: rulesOf(r.Rules),
 		Policy: g.Policy, Catalogue: g.Catalogue, Key: evidence.IdempotencyKey(g.Request, s.ID),

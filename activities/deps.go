@@ -22,6 +22,7 @@ type Policy interface {
 type Records interface {
 	Begin(context.Context, store.Run, *store.Nonce, ...evidence.Envelope) (evidence.Position, error)
 	Append(context.Context, store.Run, evidence.Position, ...evidence.Envelope) (evidence.Position, error)
+	Continue(context.Context, store.Run, store.Run, evidence.Position, evidence.Digest, ...evidence.Envelope) (evidence.Position, error)
 	Records(context.Context, store.Run, uint64) ([]store.Record, error)
 	Head(context.Context, store.Run) (evidence.Position, error)
 	Take(context.Context, store.Slot) (store.Slot, error)

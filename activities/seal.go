@@ -237,8 +237,12 @@ func (c *Control) sealUnstored(ctx context.Context, in contract.SealInput) (*con
 
 func sealed(x *execution, in contract.SealInput) *contract.SealOutput {
 	s := x.lineage.Sealed()
+	entries := x.since(in.Head, in.Fresh)
+	if after := len(x.envs) - x.end(); after > 0 { // resolved already: the workflow's chain ends with its seal
+		entries = entries[:max(len(entries)-after, 0)]
+	}
 	return &contract.SealOutput{
-		Entries: x.since(in.Head, in.Fresh), Request: s.Request, Run: s.Binding.Run,
+		Entries: entries, Request: s.Request, Run: s.Binding.Run,
 		Verdict: s.Verdict, Cause: s.Cause,
 	}
 }

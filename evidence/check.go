@@ -37,6 +37,8 @@ func check(p Predicate) error {
 		return p.check()
 	case *Seal:
 		return oneOf("verdict", p.Verdict, Unresolved, Halted, Denied, Failed, Cancelled, Completed)
+	case *Resolution:
+		return p.check()
 	}
 	return nil
 }

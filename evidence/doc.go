@@ -4,7 +4,7 @@
 // # Making evidence
 //
 // Each thing that happens is a [Predicate] ([Request], [Grant], [Decision],
-// [Outcome], [Signal], [Halt], [Seal]). A [Signer] wraps it into an in-toto
+// [Outcome], [Signal], [Halt], [Seal], [Resolution]). A [Signer] wraps it into an in-toto
 // statement, serialises that once, and signs the bytes as a DSSE [Envelope].
 // The workflow appends envelopes to a [Chain]; the seal, signed last, states
 // how long the chain is and where it ends.

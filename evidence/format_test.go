@@ -80,7 +80,7 @@ func example(t *testing.T) string {
 // types: every member, in its order.
 func TestFormatMembers(t *testing.T) {
 	text := format(t)
-	for _, p := range []Predicate{&Request{}, &Grant{}, &Decision{}, &Outcome{}, &Signal{}, &Handover{}, &Takeover{}, &Halt{}, &Seal{}, &Attestation{}} {
+	for _, p := range []Predicate{&Request{}, &Grant{}, &Decision{}, &Outcome{}, &Signal{}, &Handover{}, &Takeover{}, &Halt{}, &Seal{}, &Resolution{}, &Attestation{}} {
 		_, section, ok := strings.Cut(text, "\n### "+string(p.Kind())+"\n")
 		section, _, _ = strings.Cut(section, "\n#")
 		var got []string

@@ -16,6 +16,7 @@ const (
 	RoleAuthority Role = "authority" // grants, decisions, signals, halts
 	RoleWorker    Role = "worker"    // outcomes
 	RoleRecorder  Role = "recorder"  // seals
+	RoleOperator  Role = "operator"  // resolutions
 )
 
 // RoleFor returns the role that may sign records of kind k, or "" for an
@@ -30,6 +31,8 @@ func RoleFor(k Kind) Role {
 		return RoleWorker
 	case KindSeal:
 		return RoleRecorder
+	case KindResolution:
+		return RoleOperator
 	}
 	return ""
 }

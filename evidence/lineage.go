@@ -30,7 +30,8 @@ type Lineage struct {
 	tripped string // the failed check that a halt must follow; empty if none
 	halt    *Halt
 	seal    *Seal
-	last    Time // of the control plane's records
+	sealed  Digest // record digest of the seal
+	last    Time   // of the control plane's records
 	lease   Lease
 	renewed uint64 // number of the lease of the newest good signal
 }
@@ -40,12 +41,13 @@ type lineageStep struct {
 	plan     *Step
 	decision *Record
 	outcome  *Outcome
+	resolved *Resolution
 }
 
 // Add reads the next record, or returns [ErrUngoverned] and leaves l as it
 // was.
 func (l *Lineage) Add(r *Record) error {
-	if l.seal != nil {
+	if l.seal != nil && r.Kind() != KindResolution {
 		return ungoverned(r, "it comes after the seal")
 	}
 	if l.count > 0 && r.Kind() != KindRequest && r.Subject != l.about() {
@@ -87,6 +89,8 @@ func (l *Lineage) add(r *Record) error {
 		return l.addHalt(r, p)
 	case *Seal:
 		return l.addSeal(r, p)
+	case *Resolution:
+		return l.addResolution(r, p)
 	}
 	return ungoverned(r, "its kind is unknown")
 }

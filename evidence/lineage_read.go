@@ -40,6 +40,10 @@ func (l *Lineage) Signals() uint64 { return l.signals }
 // Lease returns the newest lease that a grant or decision states.
 func (l *Lineage) Lease() Lease { return l.lease }
 
+// Renewed returns the number of the newest lease that a signal or takeover
+// states, 0 if there is none.
+func (l *Lineage) Renewed() uint64 { return l.renewed }
+
 // Stopped returns why no step may be allowed any more, or "" if one may.
 func (l *Lineage) Stopped() string { return l.stopped }
 

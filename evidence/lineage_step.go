@@ -143,6 +143,6 @@ func (l *Lineage) addSeal(r *Record, s *Seal) error {
 	case s.Verdict != verdict || s.Cause != cause:
 		return ungoverned(r, "its verdict is %s (%s), the records say %s (%s)", s.Verdict, s.Cause, verdict, cause)
 	}
-	l.seal = s
+	l.seal, l.sealed = s, r.Digest
 	return nil
 }

@@ -257,3 +257,21 @@ func TestChainAt(t *testing.T) {
 		t.Error("a chain that goes on is another chain")
 	}
 }
+
+// A keptKey says where it is.
+type keptKey struct{ crypto.Signer }
+
+func (keptKey) Origin() string { return "/keys/x.pem" }
+
+func TestSignerOrigin(t *testing.T) {
+	key := evidencetest.Private(evidencetest.Authority)
+	kept, err := NewSigner(keptKey{key})
+	if err != nil || kept.Origin() != "/keys/x.pem" {
+		t.Errorf("%q, %v", kept.Origin(), err)
+	}
+	for _, s := range []*Signer{nil, {}, evidencetest.Signer(evidencetest.Authority)} {
+		if s.Origin() != "" {
+			t.Errorf("a key that is nowhere is at %q", s.Origin())
+		}
+	}
+}

@@ -18,6 +18,9 @@ const (
 	KindHalt     Kind = "halt"
 	KindSeal     Kind = "seal"
 
+	// KindResolution is the one kind that comes after the seal.
+	KindResolution Kind = "resolution"
+
 	// KindAttestation is no record of a chain: it is kept beside the effect
 	// slot of a step that runs, and signals say what it said.
 	KindAttestation Kind = "attestation"
@@ -25,7 +28,7 @@ const (
 
 // A Predicate is what a statement says: a pointer to one of [Request],
 // [Grant], [Decision], [Outcome], [Signal], [Handover], [Takeover], [Halt],
-// [Seal], [Attestation].
+// [Seal], [Resolution], [Attestation].
 type Predicate interface {
 	// Kind returns the kind of record that carries the predicate.
 	Kind() Kind

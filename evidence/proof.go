@@ -19,7 +19,7 @@ var ErrProof = errors.New("malformed proof")
 // A Proof is everything that is needed to check one execution offline, save
 // the trust root, which a verifier must have from somewhere else.
 type Proof struct {
-	Records []Envelope // in the order of the chain, the seal last
+	Records []Envelope // in the order of the chain: the seal last, save for resolutions
 }
 
 type proofFile struct {

@@ -50,6 +50,10 @@ func seal(edits ...func(*Seal)) func(*desk) { return func(d *desk) { d.Seal(edit
 func step(id string) func(*desk)            { return func(d *desk) { d.Step(id) } }
 func lost(id string) func(*desk)            { return func(d *desk) { d.Lost(id) } }
 
+func resolve(id string, edits ...func(*Resolution)) func(*desk) {
+	return func(d *desk) { d.Resolve(id, edits...) }
+}
+
 func badSignal(edits ...func(*Signal)) func(*desk) {
 	return func(d *desk) { d.BadSignal(edits...) }
 }
@@ -83,7 +87,8 @@ func wrongChains() []wrongChain {
 	rows = append(rows, wrongOutcomes()...)
 	rows = append(rows, wrongSignals()...)
 	rows = append(rows, wrongRuns()...)
-	return append(rows, wrongEnds()...)
+	rows = append(rows, wrongEnds()...)
+	return append(rows, wrongResolutions()...)
 }
 
 // TestLineageRefuses adds each chain to a lineage until a record is refused,

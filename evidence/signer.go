@@ -38,6 +38,18 @@ func (s *Signer) KeyID() string { return s.id }
 // Public returns the signer's public key.
 func (s *Signer) Public() ed25519.PublicKey { return s.pub }
 
+// Origin returns the path of the file that the signer's key is in, if its
+// crypto.Signer says so with a method Origin() string, and "" if not.
+func (s *Signer) Origin() string {
+	if s == nil {
+		return ""
+	}
+	if kept, ok := s.key.(interface{ Origin() string }); ok {
+		return kept.Origin()
+	}
+	return ""
+}
+
 // SignRequest checks r, fixes the bytes of its arguments, and signs it. r's
 // arguments may hold white space; the signed ones do not, and are written
 // back to r.

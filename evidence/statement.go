@@ -138,6 +138,8 @@ func newPredicate(k Kind) Predicate {
 		return &Seal{}
 	case KindAttestation:
 		return &Attestation{}
+	case KindResolution:
+		return &Resolution{}
 	}
 	return nil
 }

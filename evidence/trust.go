@@ -74,7 +74,7 @@ func NewTrust(domain string, keys []Key) (*Trust, error) {
 }
 
 func (k *Key) check() error {
-	if err := oneOf("role", k.Role, RolePrincipal, RoleAuthority, RoleWorker, RoleRecorder); err != nil {
+	if err := oneOf("role", k.Role, RolePrincipal, RoleAuthority, RoleWorker, RoleRecorder, RoleOperator); err != nil {
 		return err
 	}
 	switch {
@@ -153,7 +153,8 @@ func (t *Trust) Key(id string, role Role, at Time) (Key, error) {
 // Open verifies e and returns what it says. It checks, in this order: the
 // form of envelope and statement; that the trust root allows the named key to
 // sign this kind of record at the time the record states; the signature; that
-// a request's principal and the worker of an outcome or attestation are the
+// a request's principal, the worker of an outcome or attestation and a
+// resolution's operator are the
 // key's own name.
 //
 // A nil error does not mean that the record belongs where it was found: the
@@ -184,6 +185,8 @@ func claimedName(p Predicate) (string, bool) {
 		return p.Worker, true
 	case *Attestation:
 		return p.Worker, true
+	case *Resolution:
+		return p.Operator, true
 	}
 	return "", false
 }

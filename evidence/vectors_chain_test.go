@@ -55,6 +55,12 @@ func unauthentic(t *testing.T) []vector {
 			return built(t, play(request(func(r *Request) { r.Issued -= 31 * 24 * 3600_000 }), grant(), seal()))
 		}},
 		{"principal's name is not the key's", `it names "alice", its key belongs to "bob"`, signedBy(t, evidencetest.Bob, KindRequest)},
+		{"resolution signed by a principal", "has role principal, not operator", resolvedBy(t, evidencetest.Alice)},
+		{"resolution signed by the worker", "has role worker, not operator", resolvedBy(t, evidencetest.Worker)},
+		{"resolution signed by the recorder", "has role recorder, not operator", resolvedBy(t, evidencetest.Recorder)},
+		{"resolution signed by a stranger", "is not in the trust root", resolvedBy(t, evidencetest.Stranger)},
+		{"operator's name is not the key's", `it names "olga", its key belongs to "otto"`, resolvedBy(t, evidencetest.OtherOperator)},
+		{"outcome signed by an operator", "has role operator, not worker", signedBy(t, evidencetest.Operator, KindOutcome)},
 		{"worker's name is not the key's", `it names "worker-1", its key belongs to "worker-2"`, signedBy(t, evidencetest.OtherWorker, KindOutcome)},
 	}
 	var vs []vector
@@ -111,6 +117,9 @@ func incomplete(t *testing.T) []vector {
 	const follow, another = "does not follow the records before it", "belongs to another execution"
 	all := built(t, play(open, signal(), allow(refund), done(refund), allow(notify), done(notify), halt(), seal())).Records
 	other := built(t, play(request(func(r *Request) { r.Nonce = "ff0102030405060708090a0b0c0d0e0f" }), grant(), step(lookup), seal())).Records
+	found := evidencetest.Proof(t, "unresolved-resolved").Records
+	lost := built(t, play(request(func(r *Request) { r.Nonce = "ff0102030405060708090a0b0c0d0e0f" }), grant(), step(lookup),
+		allow(refund), ended(refund, StatusUnknown), seal())).Records
 	rows := []struct {
 		name, finding string
 		records       []Envelope
@@ -128,9 +137,14 @@ func incomplete(t *testing.T) []vector {
 		{"outcome of another execution in its place", another, replaced(all, 3, other[3])},
 		{"grant of another execution in its place", another, replaced(all, 1, other[1])},
 		{"seal of another execution in its place", another, replaced(all, len(all)-1, other[len(other)-1])},
-		{"seal twice", "a seal ends a chain, but records follow", append(slices.Clone(all), all[len(all)-1])},
-		{"record after the seal", "a seal ends a chain, but records follow", append(slices.Clone(all), all[4])},
-		{"two executions in one", "a seal ends a chain, but records follow", append(slices.Clone(other), all...)},
+		{"resolution and no seal", "its seal, is missing", append(slices.Clone(found[:len(found)-2]), found[len(found)-1])},
+		{"nothing but a resolution", "its seal, is missing", found[len(found)-1:]},
+		{"seal twice, and a resolution", "only resolutions may follow", append(slices.Clone(found), found[len(found)-2])},
+		{"outcome after a resolution", "only resolutions may follow", append(slices.Clone(found), found[3])},
+		{"resolution of another execution", another, append(slices.Clone(lost), found[len(found)-1])},
+		{"seal twice", "a seal ends a chain, and only resolutions may follow", append(slices.Clone(all), all[len(all)-1])},
+		{"record after the seal", "a seal ends a chain, and only resolutions may follow", append(slices.Clone(all), all[4])},
+		{"two executions in one", "a seal ends a chain, and only resolutions may follow", append(slices.Clone(other), all...)},
 	}
 	var vs []vector
 	for _, r := range rows {

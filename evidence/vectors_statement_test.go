@@ -15,7 +15,7 @@ func rewritten(kind Kind, rewrite func([]byte) []byte) func(*desk) {
 	return fullChain(kind, func(d *desk) { d.RewriteNext(rewrite) })
 }
 
-// fullChain is a chain with one record of every kind. Before does something
+// fullChain is a chain with one record of every kind that a halted one has. Before does something
 // to the desk right before the record of one kind.
 func fullChain(kind Kind, before func(*desk)) func(*desk) {
 	return func(d *desk) {
@@ -103,6 +103,7 @@ func badStatements(t *testing.T) []vector {
 		rewritten(r.kind, func(b []byte) []byte { return replaceFirst(t, b, r.from, r.to) })(d)
 		vs = append(vs, vector{name: r.name, expect: "20", finding: r.finding, proof: encode(t, d.Proof())})
 	}
+	vs = append(vs, badResolutions(t)...)
 	return append(vs, append(badRequests(t), cutStatements(t)...)...)
 }
 

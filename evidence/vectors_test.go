@@ -185,6 +185,12 @@ func rightVectors(t *testing.T) []vector {
 		// Denied for its audience: the verifier of that other domain believes it.
 		name: "denied-for-its-audience", expect: "ok", finding: "denied",
 		proof: encode(t, built(t, play(request(func(r *Request) { r.Audience = "elsewhere.test" }), refuse(), seal()))),
+	}, vector{
+		name: "unresolved-one-resolved-one-open", expect: "ok", finding: "unresolved",
+		proof: encode(t, built(t, play(twoLost, seal(), resolve(refund)))),
+	}, vector{
+		name: "unresolved-both-resolved", expect: "ok", finding: "unresolved",
+		proof: encode(t, built(t, play(twoLost, seal(), resolve(notify, notHappened), resolve(refund)))),
 	})
 }
 

@@ -66,9 +66,15 @@ type Report struct {
 	Cause     string    `json:"cause"`
 	Reason    string    `json:"reason,omitempty"` // of the denial or halt, for people
 	Sealed    Time      `json:"sealed"`
-	Records   int       `json:"records"`
-	Head      Digest    `json:"head"`
+	Records   int       `json:"records"` // up to the seal, and with it; all of them if there is none
+	Head      Digest    `json:"head"`    // link of the last of these, which a receipt states too
 	Steps     []StepEnd `json:"steps"`
+
+	// What people found out after the seal. The verdict stays what it was.
+	Resolved []Resolved `json:"resolved"`
+	// The steps that the seal left unresolved and no resolution is about.
+	// There may be resolutions that this proof does not hold.
+	Open []string `json:"open"`
 
 	Authentic Check `json:"authentic"` // who signed
 	Complete  Check `json:"complete"`  // is this all, unchanged and in order
@@ -101,7 +107,7 @@ func (r *Report) Err() error {
 //     allows for its kind at the time it states;
 //  2. complete: the records are all about one execution, each control-plane
 //     record stands where it says, after the link that it says, and the one
-//     seal comes last;
+//     seal comes last, save for resolutions;
 //  3. governed: the order is that of [Lineage.Add]: no decision without a
 //     grant, no outcome without a decision that allows it, nothing allowed
 //     after a failed check, and the verdict is what the records amount to.
@@ -112,7 +118,7 @@ func (r *Report) Err() error {
 //
 // Verify does not retain or change its arguments.
 func Verify(trust *Trust, proof *Proof) *Report {
-	r := &Report{Records: len(proof.Records), Steps: []StepEnd{}}
+	r := &Report{Records: len(proof.Records), Steps: []StepEnd{}, Resolved: []Resolved{}, Open: []string{}}
 	records := r.authentic(trust, proof)
 	if records == nil {
 		return r
@@ -164,13 +170,16 @@ func (r *Report) claims(records []*Record) {
 		case *Seal:
 			r.Run, r.Verdict, r.Cause = p.Binding.Run, p.Verdict, p.Cause
 			r.Sealed, r.Steps = p.At, append(r.Steps[:0], p.Steps...)
+		case *Resolution:
+			r.Resolved = append(r.Resolved, resolved(p))
 		}
 	}
+	r.Open = append(r.Open, unresolvedBut(r.Steps, r.Resolved)...)
 }
 
 func (r *Report) complete(records []*Record) {
 	r.Complete.Answer = Yes
-	about := subjectOf(records[0])
+	about, end := subjectOf(records[0]), endOf(records)
 	var chain Chain
 	for i, rec := range records {
 		if i > 0 && rec.Subject != about {
@@ -179,19 +188,33 @@ func (r *Report) complete(records []*Record) {
 		if at, ok := positionOf(rec.Predicate); ok && at != chain.Next() {
 			r.Complete.no(i, "record %d (%s) does not follow the records before it: it says %d records ending in %s, there are %d ending in %s", i, rec.Kind(), at.Seq, at.Prev.Short(), i, chain.Next().Prev.Short())
 		}
-		if last := i == len(records)-1; last != (rec.Kind() == KindSeal) {
+		if last := i == end; last != (rec.Kind() == KindSeal) {
 			r.Complete.no(i, "record %d is %s %s: %s", i, article(rec.Kind()), rec.Kind(), sealComplaint(last))
 		}
 		chain.Append(rec.Digest)
+		if i <= end {
+			r.Head = chain.Next().Prev
+		}
 	}
-	r.Head = chain.Next().Prev
+	r.Records = end + 1
+}
+
+// endOf returns the place where the seal must be: that of the last record that
+// is no resolution; if all are, of the last.
+func endOf(records []*Record) int {
+	for i := len(records) - 1; i >= 0; i-- {
+		if records[i].Kind() != KindResolution {
+			return i
+		}
+	}
+	return len(records) - 1
 }
 
 func sealComplaint(last bool) string {
 	if last {
 		return "the end of the chain, its seal, is missing"
 	}
-	return "a seal ends a chain, but records follow"
+	return "a seal ends a chain, and only resolutions may follow"
 }
 
 // subjectOf returns the subject that every record after the first must have.

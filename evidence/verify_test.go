@@ -82,7 +82,8 @@ func TestReport(t *testing.T) {
 		Execution: "refund-0042", Run: grant.Predicate.(*Grant).Binding.Run, Principal: "alice",
 		Policy: grant.Predicate.(*Grant).Policy, Verdict: Denied, Cause: "policy.deny",
 		Sealed: got.Sealed, Records: 6, Head: chain.Next().Prev,
-		Steps:     []StepEnd{{lookup, "orders.read", StateDone}, {refund, "orders.refund", StateDenied}, {notify, "mail.send", StateNotStarted}},
+		Steps:    []StepEnd{{lookup, "orders.read", StateDone}, {refund, "orders.refund", StateDenied}, {notify, "mail.send", StateNotStarted}},
+		Resolved: []Resolved{}, Open: []string{},
 		Authentic: Check{Answer: Yes}, Complete: Check{Answer: Yes}, Governed: Check{Answer: Yes},
 	}
 	if !reflect.DeepEqual(got, want) || got.Reason == "" || got.Sealed <= evidencetest.Start {

@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
+	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/workflows/contract"
@@ -19,21 +22,56 @@ import (
 // again gets it at once.
 const patience = 5 * time.Second
 
+// errContinuation means that Temporal says that a run was continued, but not as
+// which.
+var errContinuation = errors.New("the run that it continued as could not be found")
+
 // An Execution is one run of a governed execution. It is safe for concurrent
 // use.
 type Execution struct {
 	client  client.Client
 	trust   *evidence.Trust
-	run     client.WorkflowRun
 	request evidence.Digest
+
+	mu  sync.Mutex
+	run client.WorkflowRun // the newest that is known
+}
+
+// current returns the newest run that is known.
+func (x *Execution) current() client.WorkflowRun {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.run
+}
+
+// follow moves on to the run that the newest one continued as. It returns
+// false if there is none.
+func (x *Execution) follow(ctx context.Context) (bool, error) {
+	run := x.current()
+	last := x.client.GetWorkflowHistory(ctx, run.GetID(), run.GetRunID(), false, enums.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+	if !last.HasNext() {
+		return false, nil
+	}
+	event, err := last.Next()
+	if err != nil {
+		return false, failed(run.GetID(), err)
+	}
+	next := event.GetWorkflowExecutionContinuedAsNewEventAttributes().GetNewExecutionRunId()
+	if next == "" {
+		return false, nil
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.run = x.client.GetWorkflow(ctx, run.GetID(), next)
+	return true, nil
 }
 
 // ID returns the id of the execution, which is that of its request and its
 // Temporal workflow.
-func (x *Execution) ID() string { return x.run.GetID() }
+func (x *Execution) ID() string { return x.current().GetID() }
 
 // Run returns the id of the Temporal run.
-func (x *Execution) Run() string { return x.run.GetRunID() }
+func (x *Execution) Run() string { return x.current().GetRunID() }
 
 // Request returns the digest of the signed request.
 func (x *Execution) Request() evidence.Digest { return x.request }
@@ -41,10 +79,16 @@ func (x *Execution) Request() evidence.Digest { return x.request }
 // Cancel asks the execution to stop. It does not wait until it has: the steps
 // that run are cancelled, and [Execution.Wait] returns the verdict.
 func (x *Execution) Cancel(ctx context.Context) error {
-	if err := x.client.CancelWorkflow(ctx, x.ID(), x.Run()); err != nil {
-		return fmt.Errorf("couldn't cancel execution %s: %w", x.ID(), err)
+	for {
+		err := x.client.CancelWorkflow(ctx, x.ID(), x.Run())
+		if err == nil {
+			return nil
+		}
+		// It may have continued as another run since it was looked at.
+		if followed, _ := x.follow(ctx); !followed {
+			return fmt.Errorf("couldn't cancel execution %s: %w", x.ID(), err)
+		}
 	}
-	return nil
 }
 
 // Wait waits for the verdict, for as long as ctx lasts. It returns:
@@ -81,7 +125,7 @@ func (x *Execution) Wait(ctx context.Context) (*contract.Receipt, error) {
 // ending stands for. Neither is believed yet.
 func (x *Execution) end(ctx context.Context) (*contract.Receipt, evidence.Verdict, error) {
 	var receipt contract.Receipt
-	err := x.get(ctx, &receipt)
+	err := x.last(ctx, &receipt)
 	told := evidence.Completed
 	if err != nil {
 		told, err = x.told(ctx, err, &receipt)
@@ -92,12 +136,25 @@ func (x *Execution) end(ctx context.Context) (*contract.Receipt, evidence.Verdic
 	return &receipt, told, err
 }
 
+// last waits for the result of the last run of an execution.
+func (x *Execution) last(ctx context.Context, receipt *contract.Receipt) error {
+	for {
+		err := get(ctx, x.current(), receipt)
+		if !workflow.IsContinueAsNewError(err) {
+			return err
+		}
+		if followed, err := x.follow(ctx); err != nil || !followed {
+			return errors.Join(err, errContinuation)
+		}
+	}
+}
+
 // get waits for the result of this very run. A run that goes on as another
 // one has no verdict of its own.
-func (x *Execution) get(ctx context.Context, receipt *contract.Receipt) error {
+func get(ctx context.Context, run client.WorkflowRun, result any) error {
 	for {
 		attempt, cancel := context.WithTimeout(ctx, patience)
-		err := x.run.GetWithOptions(attempt, receipt, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
+		err := run.GetWithOptions(attempt, result, client.WorkflowRunGetOptions{DisableFollowingRuns: true})
 		again := timedOut(err)
 		if again {
 			// The server's deadline may pass a moment before ours.

@@ -35,17 +35,31 @@ func (r *Reader) History(ctx context.Context, id, run string) ([]byte, error) {
 // presented returns the signed request that a run was started with.
 func (r *Reader) presented(ctx context.Context, id, run string) (evidence.Envelope, error) {
 	var signed evidence.Envelope
-	events := r.client.GetWorkflowHistory(ctx, id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	if !events.HasNext() {
-		return signed, fmt.Errorf("%w: %s has no history", ErrNotFound, id)
-	}
-	event, err := events.Next()
+	began, err := r.began(ctx, id, run)
 	if err != nil {
-		return signed, failed(id, err)
+		return signed, err
 	}
-	input := event.GetWorkflowExecutionStartedEventAttributes().GetInput()
-	if err := r.data.FromPayloads(input, &signed); err != nil {
+	if err := r.data.FromPayloads(began.GetInput(), &signed); err != nil {
 		return signed, fmt.Errorf("couldn't read the request of execution %s: %w", id, err)
 	}
 	return signed, nil
+}
+
+// before returns the run that a run continues, or "".
+func (r *Reader) before(ctx context.Context, id, run string) (string, error) {
+	began, err := r.began(ctx, id, run)
+	return began.GetContinuedExecutionRunId(), err
+}
+
+// began returns how a run was started.
+func (r *Reader) began(ctx context.Context, id, run string) (*history.WorkflowExecutionStartedEventAttributes, error) {
+	events := r.client.GetWorkflowHistory(ctx, id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	if !events.HasNext() {
+		return nil, fmt.Errorf("%w: %s has no history", ErrNotFound, id)
+	}
+	event, err := events.Next()
+	if err != nil {
+		return nil, failed(id, err)
+	}
+	return event.GetWorkflowExecutionStartedEventAttributes(), nil
 }

@@ -25,6 +25,7 @@ const askFor = 10 * time.Second
 type Reader struct {
 	client client.Client
 	data   converter.DataConverter
+	trust  *evidence.Trust // of a starter's reader; nil otherwise
 }
 
 // NewReader returns a reader that uses c, which the caller closes, or
@@ -87,16 +88,35 @@ func (r *Reader) Progress(ctx context.Context, id string) (contract.Progress, er
 // their chain; the last of them is the seal once there is one. It asks a
 // control plane worker: without one it returns [ErrUnanswered].
 func (r *Reader) Records(ctx context.Context, id string) ([]evidence.Envelope, error) {
-	var records []evidence.Envelope
-	err := r.ask(ctx, id, contract.QueryProof, &records)
-	return records, err
+	answer, err := r.client.DescribeWorkflowExecution(ctx, id, "")
+	if err != nil {
+		return nil, failed(id, err)
+	}
+	run := answer.GetWorkflowExecutionInfo().GetExecution().GetRunId()
+	var all []evidence.Envelope
+	for {
+		var records []evidence.Envelope
+		if err := r.askRun(ctx, id, run, contract.QueryProof, &records); err != nil {
+			return nil, err
+		}
+		all = append(records, all...)
+		if len(all) > 0 && kindOf(all[0]) != evidence.KindTakeover {
+			return all, nil
+		}
+		// The run took over from another, or is about to.
+		if run, err = r.before(ctx, id, run); err != nil || run == "" {
+			return all, err
+		}
+	}
 }
 
 // Proof returns the proof of an execution, or [ErrNotSealed] if it has none
 // yet. The proof is not verified: see [evidence.Verify].
 //
 // The records come from the workflow, by replay of its history, so a control
-// plane worker must be running: without one Proof returns [ErrUnanswered].
+// plane worker must be running: without one Proof returns [ErrUnanswered]. The
+// resolutions of an unresolved execution come after its seal; that one is
+// missing here does not mean that there is none.
 func (r *Reader) Proof(ctx context.Context, id string) (*evidence.Proof, error) {
 	records, err := r.Records(ctx, id)
 	if err != nil {
@@ -105,7 +125,11 @@ func (r *Reader) Proof(ctx context.Context, id string) (*evidence.Proof, error) 
 	if n := len(records); n == 0 || kindOf(records[n-1]) != evidence.KindSeal {
 		return nil, fmt.Errorf("%w: execution %s has %d records", ErrNotSealed, id, n)
 	}
-	return &evidence.Proof{Records: records}, nil
+	after, err := r.resolutions(ctx, records)
+	if err != nil {
+		return nil, err
+	}
+	return &evidence.Proof{Records: append(records, after...)}, nil
 }
 
 func kindOf(e evidence.Envelope) evidence.Kind {
@@ -117,9 +141,13 @@ func kindOf(e evidence.Envelope) evidence.Kind {
 }
 
 func (r *Reader) ask(ctx context.Context, id, query string, answer any) error {
+	return r.askRun(ctx, id, "", query, answer)
+}
+
+func (r *Reader) askRun(ctx context.Context, id, run, query string, answer any) error {
 	asked, cancel := context.WithTimeout(ctx, askFor)
 	defer cancel()
-	value, err := r.client.QueryWorkflow(asked, id, "", query)
+	value, err := r.client.QueryWorkflow(asked, id, run, query)
 	if err == nil {
 		err = value.Get(answer)
 	}

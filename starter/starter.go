@@ -51,6 +51,9 @@ type Config struct {
 	// Principal signs requests; its key must be a principal's in Trust.
 	// Without it only requests that were signed elsewhere can be submitted.
 	Principal *evidence.Signer
+	// Operator signs resolutions; its key must be an operator's in Trust.
+	// Without it nothing can be resolved.
+	Operator *evidence.Signer
 	// Converter is the data converter of Client, if that has one of its own.
 	Converter converter.DataConverter
 	// Now is the clock; time.Now by default.
@@ -60,13 +63,14 @@ type Config struct {
 // A Starter starts governed executions. It is safe for concurrent use.
 type Starter struct {
 	*Reader
-	c    Config
-	name string // of the principal; empty without a key
+	c        Config
+	name     string // of the principal; empty without a key
+	operator string // name of the operator; empty without a key
 }
 
 // New returns a starter that uses c, or [ErrConfig] with everything that is
-// missing. It fails with [evidence.ErrUntrusted] if the principal's key is not
-// one in the trust root now.
+// missing. It fails with [evidence.ErrUntrusted] if the principal's or the
+// operator's key is not one in the trust root now.
 func New(c Config) (*Starter, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -80,15 +84,27 @@ func New(c Config) (*Starter, error) {
 		return nil, err
 	}
 	s := &Starter{Reader: newReader(c.Client, c.Converter), c: c}
-	if c.Principal == nil {
-		return s, nil
+	s.trust = c.Trust
+	if s.name, err = c.nameOf(c.Principal, evidence.RolePrincipal); err != nil {
+		return nil, err
 	}
-	key, err := c.Trust.Key(c.Principal.KeyID(), evidence.RolePrincipal, evidence.TimeOf(c.Now()))
-	if err != nil {
-		return nil, fmt.Errorf("the principal's key: %w", err)
+	if s.operator, err = c.nameOf(c.Operator, evidence.RoleOperator); err != nil {
+		return nil, err
 	}
-	s.name = key.Name
 	return s, nil
+}
+
+// nameOf returns the name of a signer's key in the trust root, or "" without a
+// signer.
+func (c *Config) nameOf(signer *evidence.Signer, role evidence.Role) (string, error) {
+	if signer == nil {
+		return "", nil
+	}
+	key, err := c.Trust.Key(signer.KeyID(), role, evidence.TimeOf(c.Now()))
+	if err != nil {
+		return "", fmt.Errorf("the %s's key: %w", role, err)
+	}
+	return key.Name, nil
 }
 
 func missing(is bool, what string) error {

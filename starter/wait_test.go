@@ -111,7 +111,10 @@ func TestWaitBelievesNoForgery(t *testing.T) {
 		{"unsealed", failing(contract.ErrTypeUnsealed), starter.ErrNoReceipt, ""},
 		{"unsealed with a receipt", unsealedThough, starter.ErrNoReceipt, ""},
 		{"an unknown error", failing("else"), starter.ErrNoReceipt, ""},
-		{"goes on as another run", goesOn, starter.ErrNoReceipt, ""},
+		{"goes on as another run, with the seal of the first", goesOn(func(ctx workflow.Context, r *contract.Receipt) {
+			*r = *sealed(recorder, firstRun(ctx, r))
+		}), starter.ErrForgedReceipt, "bound to run"},
+		{"goes on as another run, with nothing", goesOn(func(_ workflow.Context, r *contract.Receipt) { *r = contract.Receipt{} }), starter.ErrNoReceipt, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -180,9 +183,34 @@ func requestForSeal(ctx workflow.Context, request evidence.Envelope) (*contract.
 }
 
 // goesOn ends its first run by starting another one, which completes.
-func goesOn(ctx workflow.Context, request evidence.Envelope) (*contract.Receipt, error) {
-	if workflow.GetInfo(ctx).ContinuedExecutionRunID == "" {
-		return nil, workflow.NewContinueAsNewError(ctx, contract.Workflow, request)
+// goesOn continues as two more runs, of which the last gives the receipt.
+func goesOn(edit func(workflow.Context, *contract.Receipt)) play {
+	return func(ctx workflow.Context, request evidence.Envelope) (*contract.Receipt, error) {
+		info := workflow.GetInfo(ctx)
+		if before := info.ContinuedExecutionRunID; before == "" || before == info.FirstRunID {
+			return nil, workflow.NewContinueAsNewError(ctx, contract.Workflow, request)
+		}
+		r := receipt(ctx, request, evidence.Completed)
+		edit(ctx, r)
+		return r, nil
 	}
-	return receipt(ctx, request, evidence.Completed), nil
+}
+
+// firstRun is the seal of r, bound to the run that the execution began as.
+func firstRun(ctx workflow.Context, r *contract.Receipt) *evidence.Seal {
+	rec, err := r.Seal.Decode()
+	if err != nil {
+		panic(err)
+	}
+	s := *rec.Predicate.(*evidence.Seal)
+	s.Binding.Run = workflow.GetInfo(ctx).FirstRunID
+	return &s
+}
+
+// TestWaitFollowsContinuations checks that the verdict of a continued
+// execution is that of its last run.
+func TestWaitFollowsContinuations(t *testing.T) {
+	r, err := waitFor(t, goesOn(func(workflow.Context, *contract.Receipt) {}))
+	require.NoError(t, err)
+	require.Equal(t, evidence.Completed, r.Verdict)
 }

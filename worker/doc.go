@@ -13,5 +13,8 @@
 //
 // A process has the role of control plane, of step worker, or both. It refuses
 // to start with a hole in its configuration: there is no default for a policy,
-// a trust root or a key.
+// a trust root or a key. It refuses too if it can read a private key that is
+// not one of its roles', or, as a control plane, credentials of the outside
+// world: see [Near] for where it looks, and package worker/keyring for what
+// counts.
 package worker

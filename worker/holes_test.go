@@ -65,6 +65,8 @@ func TestWorkerRefusesBadFiles(t *testing.T) {
 		{"a field that does not exist", "policy.yaml", "name: desk\nversion: 1\nrules:\n  - {id: a, phase: admit, effect: allow, when: 'request.prinzipal == \"alice\"'}\n", "policy.yaml:4:"},
 		{"a rule that does not compile", "policy.yaml", "name: desk\nversion: 1\nrules:\n  - {id: a, phase: admit, effect: allow, when: '1 +'}\n", "policy.yaml:4:"},
 		{"no rules at all", "policy.yaml", "", "policy.yaml"},
+		{"an empty list of rules", "policy.yaml", "name: desk\nversion: 1\nrules: []\n", "rules"},
+		{"no actions", "actions.yaml", "version: 1\nactions: {}\n", "at least one action"},
 		{"an action without an executor", "actions.yaml", "version: 1\nactions:\n  desk.read: {description: x, effect: read, timeout: 1s, args: {type: object, additionalProperties: false}}\n", "actions.yaml"},
 	}
 	for _, tt := range tests {

@@ -64,17 +64,20 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 		Trust: c.Trust, Authority: c.Control.Authority, Recorder: c.Control.Recorder,
 		Policy: bundle, Catalogue: cat, Store: w.store, Probes: probes,
 		Queue: c.Queues.Steps, Terms: c.Control.Terms, Log: c.Log,
-		SearchAttributes: c.Control.SearchAttributes, Process: process,
+		SearchAttributes: c.Control.SearchAttributes, Process: process, MaxEvents: c.Control.MaxEvents,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	sw := sdk.New(c.Client, c.Queues.Control, Options())
 	sw.RegisterWorkflowWithOptions(workflows.GovernedExecution, workflow.RegisterOptions{Name: contract.Workflow})
+	sw.RegisterWorkflowWithOptions(workflows.ResolveStep, workflow.RegisterOptions{Name: contract.ResolveWorkflow})
 	register(sw, contract.Authorize, act.Authorize)
+	register(sw, contract.TakeOver, act.TakeOver)
 	register(sw, contract.Decide, act.Decide)
 	register(sw, contract.Watch, act.Watch)
 	register(sw, contract.Seal, act.Seal)
+	register(sw, contract.Resolve, act.Resolve)
 	w.workers = append(w.workers, sw)
 	return nil
 }

@@ -35,6 +35,7 @@ func TestT10ControlActivitiesAreLocalOnly(t *testing.T) {
 		contract.Authorize: f.Sign(evidencetest.Alice, r),
 		contract.Decide:    contract.DecideInput{Steps: []string{"a"}},
 		contract.Seal:      contract.SealInput{},
+		contract.Resolve:   f.Sign(evidencetest.Alice, r),
 	} {
 		require.Equal(t, "guard.local", attackOn(t, f, f.Queue, name, in).Check, name)
 	}

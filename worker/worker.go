@@ -31,6 +31,11 @@ type Config struct {
 	Control   *Control        // the role of control plane
 	Steps     *Steps          // the role of step worker
 	Log       *zap.Logger     // required
+	Near      Near            // where else keys and credentials of others could be
+	// TogetherUnsafe lets the process read the keys and credentials of every
+	// role. For development only: whoever takes over such a process has them
+	// all. Without it, New makes sure that the roles are apart: see [Near].
+	TogetherUnsafe bool
 }
 
 // Queues are the task queues.
@@ -40,7 +45,7 @@ type Queues struct {
 }
 
 // Control is what the control plane needs besides. Every field is required
-// but SearchAttributes.
+// but SearchAttributes and those that say so.
 type Control struct {
 	Authority *evidence.Signer
 	Recorder  *evidence.Signer
@@ -49,6 +54,9 @@ type Control struct {
 	// SearchAttributes says that the namespace has the search attributes of
 	// package contract.
 	SearchAttributes bool
+	// MaxEvents is how many events a history may have before an execution
+	// continues as new. Optional: 4,000 by default, 40 to 5,000.
+	MaxEvents int
 	// Probes are asked besides the built-in ones. Optional.
 	Probes []activities.Probe
 }
@@ -78,6 +86,9 @@ func New(ctx context.Context, c Config) (*Worker, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
+	if err := c.apart(); err != nil {
+		return nil, err
+	}
 	cat, err := readCatalogue(c.Catalogue)
 	if err != nil {
 		return nil, err
@@ -101,6 +112,7 @@ func (c *Config) check() error {
 		missing(c.Store == "", "the path of the evidence store"),
 		missing(c.Log == nil, "a logger"),
 		missing(c.Control == nil && c.Steps == nil, "a role: control, steps or both"),
+		everyRole(c.Trust),
 	)
 }
 

@@ -46,11 +46,11 @@ func newExecution(ctx workflow.Context) *execution {
 // admitted takes over the plan.
 func (x *execution) admitted(ctx workflow.Context, t *contract.Ticket) {
 	for _, p := range t.Steps {
-		s := &step{plan: p}
+		s := &step{plan: p, status: p.Status, ordered: p.Status != ""}
 		x.steps = append(x.steps, s)
 		x.byID[p.ID] = s
 	}
-	x.phase, x.search = "running", t.SearchAttributes
+	x.phase, x.search, x.signals = "running", t.SearchAttributes, t.Signals
 	x.attributes(ctx,
 		temporal.NewSearchAttributeKeyKeyword(contract.AttributePrincipal).ValueSet(t.Principal),
 		temporal.NewSearchAttributeKeyKeyword(contract.AttributePolicy).ValueSet(t.Policy))

@@ -23,14 +23,20 @@ import (
 // [contract.ErrorType] names (a cancelled execution a canceled error), with
 // the receipt as its details, so that a caller who forgets to look still
 // stops. Without a seal the type is [contract.ErrTypeUnsealed].
-func GovernedExecution(ctx workflow.Context, request evidence.Envelope) (*contract.Receipt, error) {
+//
+// A history that grows large is continued as new, when no step runs; from is
+// then what the earlier run left, and nil in the first.
+func GovernedExecution(ctx workflow.Context, request evidence.Envelope, from *contract.Handover) (*contract.Receipt, error) {
 	x := newExecution(ctx)
 	if err := x.answerQueries(ctx); err != nil {
 		return nil, err
 	}
-	ticket, halt := x.authorize(ctx, request)
+	ticket, halt := x.admit(ctx, request, from)
 	if ticket != nil {
-		halt = x.runAll(ctx, ticket)
+		var next *contract.Handover
+		if halt, next = x.runAll(ctx, ticket, from != nil && from.Cancelled); next != nil {
+			return nil, workflow.NewContinueAsNewError(ctx, contract.Workflow, request, next)
+		}
 	}
 	// Cancelling an execution must not cancel its evidence.
 	sealing, cancel := workflow.NewDisconnectedContext(ctx)
@@ -58,18 +64,22 @@ func (x *execution) conclude(ctx workflow.Context, r *contract.Receipt) (*contra
 		contract.ErrorType(r.Verdict), nil, r)
 }
 
-// authorize asks for the grant. It returns a ticket if there is one.
-func (x *execution) authorize(ctx workflow.Context, request evidence.Envelope) (*contract.Ticket, contract.Cause) {
+// admit asks for the grant, or for what is left of it. It returns a ticket if
+// there is one.
+func (x *execution) admit(ctx workflow.Context, request evidence.Envelope, from *contract.Handover) (*contract.Ticket, contract.Cause) {
 	// Also for one that is cancelled before it begins: its end is evidence.
 	asking, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
 	var a contract.Admission
-	err := workflow.ExecuteLocalActivity(checking(asking, "authorize the request"), contract.Authorize, request).Get(asking, &a)
+	err := x.ask(asking, request, from).Get(asking, &a)
 	if err != nil {
 		// Without an answer there is no record that could be sealed.
 		return nil, contract.Cause{Check: "authorize.error", Reason: "authorization did not answer"}
 	}
 	x.request = request.Digest()
+	if from != nil && a.Ticket != nil { // a denial begins a chain of its own
+		x.chain = evidence.ChainAt(from.Head)
+	}
 	x.appendEntries(a.Entries)
 	if a.Ticket == nil {
 		// A denial for want of a store is in no store: seal it from here.
@@ -79,4 +89,12 @@ func (x *execution) authorize(ctx workflow.Context, request evidence.Envelope) (
 	}
 	x.admitted(ctx, a.Ticket)
 	return a.Ticket, contract.Cause{}
+}
+
+func (x *execution) ask(ctx workflow.Context, request evidence.Envelope, from *contract.Handover) workflow.Future {
+	if from == nil {
+		return workflow.ExecuteLocalActivity(checking(ctx, "authorize the request"), contract.Authorize, request)
+	}
+	in := contract.TakeOverInput{Request: request, Handover: *from}
+	return workflow.ExecuteLocalActivity(checking(ctx, "take over from the earlier run"), contract.TakeOver, in)
 }

@@ -23,14 +23,17 @@ type loop struct {
 	sel      workflow.Selector
 	timer    workflow.CancelFunc // of the timer that starts Watch
 	watching bool                // Watch runs
+	unwatch  workflow.CancelFunc // stops Watch, and nothing else
+	next     *contract.Handover  // what the run leaves, once it has handed over
 	lapses   int                 // how often in a row the lease was not live
 	over     bool                // no step may be handed out any more
 	halt     contract.Cause
 }
 
 // runAll runs the steps of an admitted execution to their end, whatever that
-// is. It returns the check that failed, or none.
-func (x *execution) runAll(ctx workflow.Context, t *contract.Ticket) contract.Cause {
+// is. It returns the check that failed, or none; or what it leaves to the run
+// that the execution continues as.
+func (x *execution) runAll(ctx workflow.Context, t *contract.Ticket, stopped bool) (contract.Cause, *contract.Handover) {
 	// A child of the root context that outlives its cancellation: the loop
 	// itself hears of that, stops the steps, and waits for them.
 	steps, stop := workflow.NewDisconnectedContext(ctx)
@@ -39,9 +42,9 @@ func (x *execution) runAll(ctx workflow.Context, t *contract.Ticket) contract.Ca
 	l.stop = func() { stopSteps(); stop() }
 	defer l.stop()
 	l.sel.AddFuture(cancelled(ctx), func(workflow.Future) { l.end("asked to stop") })
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || stopped {
 		l.end("asked to stop before anything began")
-		return l.halt
+		return l.halt, nil
 	}
 	l.watchLater()
 	l.proceed()
@@ -49,7 +52,7 @@ func (x *execution) runAll(ctx workflow.Context, t *contract.Ticket) contract.Ca
 		l.sel.Select(ctx)
 		l.proceed()
 	}
-	return l.halt
+	return l.halt, l.next
 }
 
 // cancelled returns a future that is ready once ctx is cancelled. (The Done
@@ -68,7 +71,7 @@ func (l *loop) done() bool {
 	if l.x.running() > 0 {
 		return false
 	}
-	if l.over {
+	if l.over || l.next != nil {
 		return true
 	}
 	for _, s := range l.x.steps {
@@ -81,7 +84,11 @@ func (l *loop) done() bool {
 
 // proceed decides and hands out what can be, now that something happened.
 func (l *loop) proceed() {
-	for !l.over {
+	for !l.over && l.next == nil {
+		if l.full() {
+			l.handOver()
+			return
+		}
 		ready := l.x.ready()
 		if len(ready) == 0 && !l.mustRecord() {
 			return

@@ -165,6 +165,7 @@ func save(t *testing.T, f *workertest.Fixture, run client.WorkflowRun, name stri
 	}
 	data, err := temporalproto.CustomJSONMarshalOptions{Indent: " "}.Marshal(&h)
 	require.NoError(t, err)
-	require.NoError(t, os.MkdirAll("testdata/histories", 0o755))
-	require.NoError(t, os.WriteFile(filepath.Join("testdata/histories", name+".json"), append(data, '\n'), 0o644))
+	path := filepath.Join("testdata/histories", name+".json")
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+	require.NoError(t, os.WriteFile(path, append(data, '\n'), 0o644))
 }

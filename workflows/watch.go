@@ -25,13 +25,15 @@ func (l *loop) watchLater() {
 
 // watchNow starts Watch unless it runs.
 func (l *loop) watchNow() {
-	if l.watching || l.over {
+	if l.watching || l.over || l.full() && l.x.running() == 0 {
 		return
 	}
 	l.watching = true
 	l.timer()
 	in := contract.WatchInput{Head: l.x.chain.Next(), Number: l.x.signals + 1, Binding: l.ticket.Binding}
-	future := workflow.ExecuteActivity(watching(l.steps, l.ticket), contract.Watch, in)
+	ctx, unwatch := workflow.WithCancel(l.steps)
+	l.unwatch = unwatch
+	future := workflow.ExecuteActivity(watching(ctx, l.ticket), contract.Watch, in)
 	l.sel.AddFuture(future, l.watched)
 }
 
@@ -41,7 +43,7 @@ func (l *loop) watched(f workflow.Future) {
 	l.watching = false
 	var out contract.WatchOutput
 	err := f.Get(l.ctx, &out)
-	if l.over && temporal.IsCanceledError(err) {
+	if (l.over || l.full()) && temporal.IsCanceledError(err) {
 		return
 	}
 	if err != nil {

@@ -9,14 +9,14 @@ import (
 )
 
 // roles are the processes of interlockd: the one that decides and the one
-// that acts are apart.
+// that acts are apart, each with a folder of its own, named like its role.
 var roles = []string{"control", "steps"}
 
 // startDaemons starts interlockd, in one process for each role, and waits
 // until all of them work. From then on, the end of one ends the stage.
 func (s *stage) startDaemons(ctx context.Context) error {
 	for _, role := range roles {
-		d, err := startDaemon(s.program, s.folder.dir, role, s.folder.path(logOf(role)))
+		d, err := startDaemon(s.program, s.folder.path(role), role, s.folder.path(logOf(role)))
 		if err != nil {
 			return err
 		}

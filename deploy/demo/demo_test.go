@@ -129,7 +129,7 @@ func TestDaemonThatCannotStart(t *testing.T) {
 	require.NoError(t, err)
 	f, err := makeFolder(filepath.Join(t.TempDir(), "demo"))
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(f.path("interlock.yaml"), []byte("trsut: trust.json\n"), 0o600))
+	require.NoError(t, os.WriteFile(f.path("control/interlock.yaml"), []byte("trsut: trust.json\n"), 0o600))
 	s := &stage{folder: f, program: program}
 	s.ctx, s.fail = context.WithCancelCause(t.Context())
 	err = s.startDaemons(s.ctx)

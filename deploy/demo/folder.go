@@ -28,16 +28,18 @@ func (f folder) path(name string) string    { return filepath.Join(f.dir, filepa
 func (f folder) proof(name string) string   { return f.path("proofs/" + name + ".json") }
 func (f folder) history(name string) string { return f.path("histories/" + name + ".json") }
 
-// keys are the keys that the demo makes, by name in the trust root. One
-// person has them all here; in earnest, each is where its role is.
+// keys are the keys that the demo makes, by name in the trust root, each in the
+// folder of the one who has it. interlockd refuses to start where it can read
+// the key of another role.
 var keys = []struct {
-	name string
-	role evidence.Role
+	name   string
+	role   evidence.Role
+	folder string
 }{
-	{"authority", evidence.RoleAuthority},
-	{"recorder", evidence.RoleRecorder},
-	{"step-worker", evidence.RoleWorker},
-	{"support-agent", evidence.RolePrincipal},
+	{"authority", evidence.RoleAuthority, "control"},
+	{"recorder", evidence.RoleRecorder, "control"},
+	{"step-worker", evidence.RoleWorker, "steps"},
+	{"support-agent", evidence.RolePrincipal, "agent"},
 }
 
 // makeFolder makes the folder at dir anew, with keys and the trust root.
@@ -46,7 +48,7 @@ func makeFolder(dir string) (folder, error) {
 	if err := os.RemoveAll(dir); err != nil {
 		return f, fmt.Errorf("couldn't clear the working folder: %w", err)
 	}
-	for _, sub := range []string{"keys", "secrets", "proofs", "histories", "temporal"} {
+	for _, sub := range []string{"control/keys", "steps/keys", "steps/secrets", "agent/keys", "proofs", "histories", "temporal"} {
 		if err := os.MkdirAll(f.path(sub), 0o700); err != nil {
 			return f, fmt.Errorf("couldn't make the working folder: %w", err)
 		}
@@ -58,7 +60,7 @@ func (f folder) makeKeys() error {
 	var trusted []evidence.Key
 	now := evidence.TimeOf(time.Now())
 	for _, k := range keys {
-		signer, err := keyfile.Create(f.keyPath(k.name))
+		signer, err := keyfile.Create(f.keyPath(k.folder, k.name))
 		if err != nil {
 			return err
 		}
@@ -77,36 +79,45 @@ func (f folder) makeKeys() error {
 	return f.write(f.path("trust.json"), data)
 }
 
-func (f folder) keyPath(name string) string { return f.path("keys/" + name + ".pem") }
+func (f folder) keyPath(whose, name string) string { return f.path(whose + "/keys/" + name + ".pem") }
 
 // makeToken makes the credential of the step worker at the desk.
 func (f folder) makeToken() (string, error) {
 	var b [16]byte
 	_, _ = rand.Read(b[:]) // it never fails: without randomness the program ends
 	token := hex.EncodeToString(b[:])
-	return token, f.write(f.path("secrets/desk_token"), []byte(token+"\n"))
+	return token, f.write(f.path("steps/secrets/desk_token"), []byte(token+"\n"))
 }
 
-// addresses fill the templates.
-type addresses struct{ Temporal, Desk string }
+// addresses fill the templates. Role is that of an interlock.yaml.
+type addresses struct{ Temporal, Desk, Role string }
 
-// configure writes the configuration, the catalogue and the policy.
+// configure writes the configurations, the catalogue and the policy.
 func (f folder) configure(a addresses) error {
-	for _, name := range []string{"interlock.yaml", "actions.yaml"} {
-		data, err := render(name, a)
-		if err != nil {
+	for _, role := range roles {
+		a.Role = role
+		if err := f.fill("interlock.yaml", role+"/interlock.yaml", a); err != nil {
 			return err
 		}
-		if err := f.write(f.path(name), data); err != nil {
-			return err
-		}
+	}
+	if err := f.fill("actions.yaml", "actions.yaml", a); err != nil {
+		return err
 	}
 	return f.writePolicy()
 }
 
+// fill writes one of the files to path, with the addresses filled in.
+func (f folder) fill(name, path string, a addresses) error {
+	data, err := render(name, a)
+	if err != nil {
+		return err
+	}
+	return f.write(f.path(path), data)
+}
+
 // lease is how long authority lasts without a new signal.
 func (f folder) lease() (time.Duration, error) {
-	c, err := config.Load(f.dir)
+	c, err := config.Load(f.path("control"))
 	if err != nil {
 		return 0, err
 	}

@@ -43,8 +43,8 @@ func replayFile(path string, x workflow.Execution) (evidence.Digest, error) {
 	}
 	var head evidence.Digest
 	r := worker.NewWorkflowReplayer()
-	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, request evidence.Envelope) (*contract.Receipt, error) {
-		receipt, err := workflows.GovernedExecution(ctx, request)
+	r.RegisterWorkflowWithOptions(func(ctx workflow.Context, request evidence.Envelope, from *contract.Handover) (*contract.Receipt, error) {
+		receipt, err := workflows.GovernedExecution(ctx, request, from)
 		head = headOf(receipt, err)
 		return receipt, err
 	}, workflow.RegisterOptions{Name: contract.Workflow})

@@ -128,7 +128,7 @@ func (s *stage) openAgent() error {
 	if err != nil {
 		return err
 	}
-	key, err := keyfile.Load(s.folder.keyPath("support-agent"))
+	key, err := keyfile.Load(s.folder.keyPath("agent", "support-agent"))
 	if err != nil {
 		return err
 	}

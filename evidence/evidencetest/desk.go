@@ -27,6 +27,7 @@ type Desk struct {
 	presented evidence.Digest // of the request
 	request   *evidence.Request
 	grant     evidence.Digest
+	sealed    evidence.Digest // the seal
 	decided   map[string]evidence.Digest
 	begun     map[string]bool
 	lease     evidence.Lease

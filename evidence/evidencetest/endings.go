@@ -28,6 +28,7 @@ func Endings() []Ending {
 		{"cancelled", evidence.Cancelled, cancelled},
 		{"unresolved", evidence.Unresolved, unresolved},
 		{"unresolved-no-outcome", evidence.Unresolved, noOutcome},
+		{"unresolved-resolved", evidence.Unresolved, resolved},
 	}
 }
 
@@ -154,4 +155,9 @@ func noOutcome(d *Desk) {
 	d.Allow(Refund)
 	d.Lost(Refund)
 	d.Seal()
+}
+
+func resolved(d *Desk) {
+	unresolved(d)
+	d.Resolve(Refund)
 }

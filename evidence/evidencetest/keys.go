@@ -29,14 +29,16 @@ const Domain = "interlock.test"
 
 // The names of the keys.
 const (
-	Alice       = "alice"     // principal
-	Bob         = "bob"       // principal
-	Authority   = "authority" // authority
-	Worker      = "worker-1"  // worker
-	OtherWorker = "worker-2"  // worker
-	Recorder    = "recorder"  // recorder
-	Retired     = "retired"   // authority, no more valid since [Start]
-	Stranger    = "stranger"  // in no trust root
+	Alice         = "alice"     // principal
+	Bob           = "bob"       // principal
+	Authority     = "authority" // authority
+	Worker        = "worker-1"  // worker
+	OtherWorker   = "worker-2"  // worker
+	Recorder      = "recorder"  // recorder
+	Operator      = "olga"      // operator
+	OtherOperator = "otto"      // operator
+	Retired       = "retired"   // authority, no more valid since [Start]
+	Stranger      = "stranger"  // in no trust root
 )
 
 // Start is the time at which every execution is asked for.
@@ -52,6 +54,8 @@ var roles = []struct {
 	{Worker, evidence.RoleWorker},
 	{OtherWorker, evidence.RoleWorker},
 	{Recorder, evidence.RoleRecorder},
+	{Operator, evidence.RoleOperator},
+	{OtherOperator, evidence.RoleOperator},
 	{Retired, evidence.RoleAuthority},
 }
 

@@ -109,7 +109,7 @@ func (d *Desk) Halt(edits ...func(*evidence.Halt)) {
 func (d *Desk) Seal(edits ...func(*evidence.Seal)) {
 	d.t.Helper()
 	verdict, cause, steps := d.lineage.Judge(func(step string) bool { return d.begun[step] })
-	d.sign(Recorder, d.subject(), edited(&evidence.Seal{
+	d.sealed = d.sign(Recorder, d.subject(), edited(&evidence.Seal{
 		Position: d.chain.Next(), At: d.tick(), Request: d.presented, Grant: d.grant, Binding: d.Binding(),
 		Verdict: verdict, Cause: cause, Steps: steps,
 	}, edits))
@@ -120,4 +120,14 @@ func (d *Desk) Step(step string) {
 	d.t.Helper()
 	d.Allow(step)
 	d.Done(step)
+}
+
+// Resolve appends what an operator found out about a step: that it happened.
+func (d *Desk) Resolve(step string, edits ...func(*evidence.Resolution)) {
+	d.t.Helper()
+	d.sign(Operator, d.subject(), edited(&evidence.Resolution{
+		At: d.tick(), Request: d.presented, Grant: d.grant, Binding: d.Binding(), Seal: d.sealed,
+		Step: step, Decision: d.decided[step], Operator: Operator,
+		Found: evidence.Happened, Note: "the bank's statement of 2 February shows the refund",
+	}, edits))
 }

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/interlock-run/interlock/evidence"
 )
@@ -25,13 +26,33 @@ const (
 var (
 	// ErrExposed means that others than the owner may read a key file.
 	ErrExposed = errors.New("key file is readable by others")
+	// ErrReplaceable means that others than the owner may write to the folder
+	// of a key file, and put another key in its place.
+	ErrReplaceable = errors.New("key file can be replaced by others")
 	// ErrKey means that a file does not hold one Ed25519 private key.
 	ErrKey = errors.New("not an Ed25519 private key")
 )
 
+// A fileKey knows the file that it is in.
+type fileKey struct {
+	ed25519.PrivateKey
+	path string
+}
+
+// Origin returns the absolute path of the file. See [evidence.Signer.Origin].
+func (k fileKey) Origin() string { return k.path }
+
 // Load reads the key in the file at path. It refuses a file that is not a
-// regular one, or that group or others have any right to.
+// regular one, that group or others have any right to ([ErrExposed]), or that
+// is in a folder to which group or others may write ([ErrReplaceable]). If the
+// path is a link, that goes for the folder of the link and of the file.
+//
+// The signer's Origin is the absolute path.
 func Load(path string) (*evidence.Signer, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't find the key: %w", err)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't open the key: %w", err)
@@ -41,7 +62,7 @@ func Load(path string) (*evidence.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("couldn't look at the key: %w", err)
 	}
-	if err := checkFile(path, info); err != nil {
+	if err := errors.Join(checkFile(path, info), checkFolders(path)); err != nil {
 		return nil, err
 	}
 	data := make([]byte, info.Size())
@@ -52,7 +73,33 @@ func Load(path string) (*evidence.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return evidence.NewSigner(key)
+	return evidence.NewSigner(fileKey{key, path})
+}
+
+// checkFolders looks at the folder that path is in, and at the one that the
+// file is in, if path is a link.
+func checkFolders(path string) error {
+	real, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return fmt.Errorf("couldn't find the key: %w", err)
+	}
+	if err := checkFolder(filepath.Dir(path)); err != nil {
+		return err
+	}
+	return checkFolder(filepath.Dir(real))
+}
+
+func checkFolder(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return fmt.Errorf("couldn't look at the folder of the key: %w", err)
+	}
+	// In a sticky folder, as /tmp and mounted secrets are, others can add
+	// files, but not replace this one.
+	if mode := info.Mode(); mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0 {
+		return fmt.Errorf("%w: the folder %s has mode %04o; run chmod go-w on it, and look whether the key is still yours", ErrReplaceable, dir, mode.Perm())
+	}
+	return nil
 }
 
 func checkFile(path string, info fs.FileInfo) error {
@@ -84,8 +131,13 @@ func parse(data []byte) (ed25519.PrivateKey, error) {
 }
 
 // Create makes a new key and writes it to path with mode 0600. It never
-// overwrites a file: it fails with [fs.ErrExist].
+// overwrites a file: it fails with [fs.ErrExist]. The signer's Origin is the
+// absolute path.
 func Create(path string) (*evidence.Signer, error) {
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't find the folder of the key: %w", err)
+	}
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return nil, fmt.Errorf("couldn't make a key: %w", err)
@@ -102,5 +154,5 @@ func Create(path string) (*evidence.Signer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("couldn't write the key file: %w", err)
 	}
-	return evidence.NewSigner(key)
+	return evidence.NewSigner(fileKey{key, path})
 }

@@ -21,6 +21,8 @@ func TestCreateAndLoad(t *testing.T) {
 	loaded, err := keyfile.Load(path)
 	require.NoError(t, err)
 	require.Equal(t, made.KeyID(), loaded.KeyID())
+	require.Equal(t, path, made.Origin())
+	require.Equal(t, path, loaded.Origin())
 
 	before, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -72,6 +74,42 @@ func TestLoadRefuses(t *testing.T) {
 	require.ErrorIs(t, err, keyfile.ErrKey, "a folder")
 	_, err = keyfile.Load(filepath.Join(t.TempDir(), "gone"))
 	require.ErrorIs(t, err, fs.ErrNotExist)
+}
+
+// TestT23LoadLooksAtTheFolder: others must not be able to put another key in
+// the place of this one.
+func TestT23LoadLooksAtTheFolder(t *testing.T) {
+	tests := []struct {
+		name string
+		mode fs.FileMode
+		want error
+	}{
+		{"its owner's", 0o700, nil},
+		{"that others can list", 0o755, nil},
+		{"that others can add files to, and not replace any", 0o777 | fs.ModeSticky, nil},
+		{"writable by the group", 0o720, keyfile.ErrReplaceable},
+		{"writable by everyone", 0o702, keyfile.ErrReplaceable},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := create(t)
+			require.NoError(t, os.Chmod(filepath.Dir(path), tt.mode))
+			link := filepath.Join(t.TempDir(), "link.pem")
+			require.NoError(t, os.Symlink(path, link))
+			for _, path := range []string{path, link} {
+				signer, err := keyfile.Load(path)
+				require.ErrorIs(t, err, tt.want)
+				if err == nil {
+					require.Equal(t, path, signer.Origin(), "where it was asked for")
+				}
+			}
+		})
+	}
+	link := filepath.Join(t.TempDir(), "link.pem")
+	require.NoError(t, os.Symlink(create(t), link))
+	require.NoError(t, os.Chmod(filepath.Dir(link), 0o777))
+	_, err := keyfile.Load(link)
+	require.ErrorIs(t, err, keyfile.ErrReplaceable, "the folder of the link")
 }
 
 func create(t *testing.T) string {

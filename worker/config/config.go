@@ -39,10 +39,13 @@ type File struct {
 	// when it is missing. Required by workers.
 	Store string `yaml:"store"`
 	// Secrets is the folder with the secrets that the catalogue names, one
-	// file each, mode 0600. Needed only if the catalogue names any.
+	// file each, mode 0600. Needed only if the catalogue names any. A control
+	// plane that can read the folder refuses to start.
 	Secrets string `yaml:"secrets"`
-	// Keys are the paths of the private keys, mode 0600. A process needs those
-	// of its roles only, and should have no others.
+	// Keys are the paths of the private keys, mode 0600, in folders to which
+	// only their owner can write. A process needs those of its roles only, and
+	// refuses to start if it can read another: here, or in the folders of its
+	// keys, of this file, of policy and catalogue. See package worker/keyring.
 	Keys Keys `yaml:"keys"`
 	// Worker is the name of the worker's key in the trust root. Required for
 	// the role steps.
@@ -55,13 +58,16 @@ type File struct {
 	Interval Duration `yaml:"interval"`
 	// Window is the time between two signals in the chain, 1m by default.
 	Window Duration `yaml:"window"`
+	// MaxEvents is how many events a history may have before its execution
+	// continues as new, 40 to 5000; 4000 by default.
+	MaxEvents int `yaml:"maxEvents"`
 	// SearchAttributes says that the Temporal namespace has the search
 	// attributes InterlockVerdict, InterlockPrincipal, InterlockPolicy and
 	// InterlockHaltCause, all of type Keyword. False by default: setting
 	// attributes that a server does not know would block executions.
 	SearchAttributes bool `yaml:"search_attributes"`
 
-	dir string
+	dir, source string
 }
 
 // Temporal says which Temporal service to use.
@@ -86,6 +92,7 @@ type Keys struct {
 	Recorder  string `yaml:"recorder"`
 	Worker    string `yaml:"worker"`
 	Principal string `yaml:"principal"` // for the command line
+	Operator  string `yaml:"operator"`  // for interlock resolve
 }
 
 // A Duration is written like 500ms, 10s, 1m.
@@ -114,7 +121,7 @@ func Load(path string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: couldn't read it: %w (make one with: interlock init DIR)", ErrConfig, err)
 	}
-	f := &File{dir: filepath.Dir(path)}
+	f := &File{dir: filepath.Dir(path), source: path}
 	if err := decode(data, f); err != nil {
 		return nil, fmt.Errorf("%w: %s: %s", ErrConfig, path, yaml.FormatError(err, false, true))
 	}
@@ -170,6 +177,9 @@ func (f *File) Path(p string) string {
 
 // Dir returns the folder that the file is in.
 func (f *File) Dir() string { return f.dir }
+
+// Source returns the path of the file itself.
+func (f *File) Source() string { return f.source }
 
 // Terms returns the times that executions are governed by.
 func (f *File) Terms() evidence.Terms {

@@ -28,6 +28,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, filepath.Join(f.Dir(), "trust.json"), f.Path(f.Trust))
 	require.Equal(t, "/etc/x", f.Path("/etc/x"))
 	require.Empty(t, f.Path(""))
+	require.Equal(t, filepath.Join(f.Dir(), config.Name), f.Source())
 	again, err := config.Load(f.Dir())
 	require.NoError(t, err, "the folder will do")
 	require.Equal(t, f, again)

@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	enums "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/temporal"
 
 	"github.com/interlock-run/interlock/evidence"
@@ -93,11 +95,40 @@ func (f *Fixture) Proof(run client.WorkflowRun) *evidence.Proof {
 	f.T.Helper()
 	ctx, cancel := context.WithTimeout(f.T.Context(), patience)
 	defer cancel()
-	value, err := f.Client.QueryWorkflow(ctx, run.GetID(), run.GetRunID(), contract.QueryProof)
-	require.NoError(f.T, err)
 	var p evidence.Proof
-	require.NoError(f.T, value.Get(&p.Records))
+	for _, id := range f.Runs(run) {
+		value, err := f.Client.QueryWorkflow(ctx, run.GetID(), id, contract.QueryProof)
+		require.NoError(f.T, err)
+		var records []evidence.Envelope
+		require.NoError(f.T, value.Get(&records))
+		p.Records = append(p.Records, records...)
+	}
 	return &p
+}
+
+// Runs returns the ids of a run and of those that it continued as, in order.
+func (f *Fixture) Runs(run client.WorkflowRun) []string {
+	f.T.Helper()
+	ids := []string{run.GetRunID()}
+	for before := run.GetRunID(); before != ""; {
+		first, err := f.Client.GetWorkflowHistory(f.T.Context(), run.GetID(), before, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
+		require.NoError(f.T, err)
+		ids[0] = before
+		before = first.GetWorkflowExecutionStartedEventAttributes().GetContinuedExecutionRunId()
+	}
+	for {
+		history := f.Client.GetWorkflowHistory(f.T.Context(), run.GetID(), ids[len(ids)-1], false, enums.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+		if !history.HasNext() {
+			return ids
+		}
+		last, err := history.Next()
+		require.NoError(f.T, err)
+		next := last.GetWorkflowExecutionContinuedAsNewEventAttributes().GetNewExecutionRunId()
+		if next == "" {
+			return ids
+		}
+		ids = append(ids, next)
+	}
 }
 
 // Verified waits for an execution, verifies its proof, and returns what it
@@ -125,4 +156,12 @@ func (f *Fixture) Progress(run client.WorkflowRun) contract.Progress {
 	var p contract.Progress
 	require.NoError(f.T, value.Get(&p))
 	return p
+}
+
+// Input reads the arguments that a run was started with.
+func Input(f *Fixture, id, run string, into ...any) {
+	f.T.Helper()
+	first, err := f.Client.GetWorkflowHistory(f.T.Context(), id, run, false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT).Next()
+	require.NoError(f.T, err)
+	require.NoError(f.T, converter.GetDefaultDataConverter().FromPayloads(first.GetWorkflowExecutionStartedEventAttributes().GetInput(), into...))
 }

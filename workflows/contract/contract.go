@@ -10,7 +10,8 @@ import (
 // The wire names of the workflow and its queries.
 const (
 	// Workflow takes one [evidence.Envelope], the signed request, and returns
-	// a [Receipt].
+	// a [Receipt]. A run that continues an earlier one is handed a [Handover]
+	// besides.
 	Workflow = "GovernedExecution"
 	// QueryProof answers with the records so far, a []evidence.Envelope.
 	QueryProof = "proof"
@@ -21,6 +22,7 @@ const (
 // The names of the activities.
 const (
 	Authorize = "Authorize"
+	TakeOver  = "TakeOver"
 	Decide    = "Decide"
 	RunStep   = "RunStep"
 	Watch     = "Watch"
@@ -129,6 +131,10 @@ type PlannedStep struct {
 	HeartbeatMS int64    `json:"heartbeatMs"`
 	BackoffMS   int64    `json:"backoffMs"`
 	Attempts    int32    `json:"attempts"`
+
+	// Status is how the step ended in an earlier run; empty for one that has
+	// not begun.
+	Status evidence.Status `json:"status,omitempty"`
 }
 
 // A Ticket is what the workflow must know of an admitted execution.
@@ -142,6 +148,24 @@ type Ticket struct {
 	SearchAttributes bool             `json:"searchAttributes"` // whether the server knows ours
 	Grant            evidence.Digest  `json:"grant"`
 	Binding          evidence.Binding `json:"binding"`
+	Signals          uint64           `json:"signals"`   // in the chain so far
+	MaxEvents        int              `json:"maxEvents"` // of a history; then the execution continues as new
+	HardLimit        int              `json:"hardLimit"` // of a history; then it halts
+}
+
+// A Handover is what a run leaves to the one that it continues as. It is a
+// hint where to look: what was really handed over is in the evidence store.
+type Handover struct {
+	Run       string            `json:"run"`       // that hands over
+	Head      evidence.Position `json:"head"`      // after the handover
+	Handover  evidence.Digest   `json:"handover"`  // record digest
+	Cancelled bool              `json:"cancelled"` // somebody asked to stop, which Temporal does not pass on
+}
+
+// TakeOverInput is what TakeOver is asked with.
+type TakeOverInput struct {
+	Request  evidence.Envelope `json:"request"`
+	Handover Handover          `json:"handover"`
 }
 
 // An Admission is what Authorize returns. Without a ticket nothing may run.
@@ -157,6 +181,9 @@ type DecideInput struct {
 	Head  evidence.Position   `json:"head"`
 	Fresh []evidence.Envelope `json:"fresh,omitempty"`
 	Steps []string            `json:"steps,omitempty"`
+
+	// HandOver asks for the end of this run's part instead of a decision.
+	HandOver bool `json:"handOver,omitempty"`
 }
 
 // A Work order is one step that was allowed, and the record of the decision,
@@ -175,6 +202,9 @@ type DecideOutput struct {
 	Stop    Cause   `json:"stop"`
 	Halt    bool    `json:"halt,omitempty"` // the stop is a failed check, to be recorded as a halt
 	Lapsed  bool    `json:"lapsed,omitempty"`
+
+	// Handover is the record digest of the handover that was asked for.
+	Handover evidence.Digest `json:"handover"`
 }
 
 // RunInput is what RunStep is asked with.

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
+	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/keyfile"
 	"github.com/interlock-run/interlock/starter"
 	"github.com/interlock-run/interlock/worker/config"
@@ -48,6 +49,28 @@ type session struct {
 // open prepares a session without talking to anybody. Sign says whether the
 // principal's key is needed.
 func (a *app) open(sign bool) (*session, error) {
+	return a.openWith(func(f *config.File, s *starter.Config) (err error) {
+		if sign {
+			s.Principal, err = loadKey(f, "principal", f.Keys.Principal)
+		}
+		return err
+	})
+}
+
+// loadKey reads a key that the configuration names.
+func loadKey(f *config.File, role, path string) (*evidence.Signer, error) {
+	if path == "" {
+		return nil, usage("%s: keys.%s is missing: want the path of the key to sign with", config.Name, role)
+	}
+	signer, err := keyfile.Load(f.Path(path))
+	if err != nil {
+		return nil, usage("keys.%s: %w", role, err)
+	}
+	return signer, nil
+}
+
+// openWith is open with the keys that the caller needs.
+func (a *app) openWith(keys func(*config.File, *starter.Config) error) (*session, error) {
 	f, err := a.load()
 	if err != nil {
 		return nil, err
@@ -65,13 +88,9 @@ func (a *app) open(sign bool) (*session, error) {
 		return nil, fmt.Errorf("couldn't prepare a client for Temporal at %s: %w", f.Temporal.Address, err)
 	}
 	s := starter.Config{Client: c, Trust: trust, Queue: f.Queues.Control}
-	if sign {
-		if f.Keys.Principal == "" {
-			return nil, usage("%s: keys.principal is missing: want the path of the key to sign with", config.Name)
-		}
-		if s.Principal, err = keyfile.Load(f.Path(f.Keys.Principal)); err != nil {
-			return nil, usage("keys.principal: %w", err)
-		}
+	if err := keys(f, &s); err != nil {
+		c.Close()
+		return nil, err
 	}
 	opened := &session{file: f, client: c}
 	if opened.Starter, err = starter.New(s); err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,56 +20,95 @@ import (
 // keyLife is how long the keys that init makes are good for.
 const keyLife = 365 * 24 * time.Hour
 
-// made are the keys that init makes. The names are used in the templates.
-var made = []struct {
+// A madeKey is a key that init makes.
+type madeKey struct {
 	file string
 	role evidence.Role
 	name string
-}{
+}
+
+// made are the keys that init makes. The names are used in the templates.
+var made = []madeKey{
 	{"keys/authority.pem", evidence.RoleAuthority, "authority"},
 	{"keys/recorder.pem", evidence.RoleRecorder, "recorder"},
 	{"keys/worker.pem", evidence.RoleWorker, "worker-1"},
 	{"keys/principal.pem", evidence.RolePrincipal, "operator"},
+	{"keys/operator.pem", evidence.RoleOperator, "on-call"},
 }
 
 func (a *app) initCommand() *cobra.Command {
 	var name, address string
+	var roles bool
 	cmd := &cobra.Command{
 		Use:   "init DIR",
 		Short: "Make keys, a trust root, a policy and requests that work together",
 		Long: `Makes a folder in which interlockd and interlock work at once. It never
 overwrites a file: if one that it would make is there, it makes nothing.
 
-All keys are in one folder, for trying things out. In earnest each key is made
-where it is used, and only the public keys meet, in trust.json.`,
+All keys are in one folder, for trying things out. With --apart there is a
+folder for the control plane, one for the step worker and one for the
+principal, each with its own keys only; interlockd refuses to start where it
+can read a key of another role. In earnest each key is made where it is used,
+and only the public keys meet, in trust.json.`,
 		Args: exactly("DIR"),
-		RunE: func(_ *cobra.Command, args []string) error { return a.initialise(args[0], name, address) },
+		RunE: func(_ *cobra.Command, args []string) error { return a.initialise(args[0], name, address, roles) },
 	}
 	cmd.Flags().StringVar(&name, "name", "", "name of the trust domain (default: the name of DIR)")
+	cmd.Flags().BoolVar(&roles, "apart", false, "make a folder for each role, with its own keys only")
 	cmd.Flags().StringVar(&address, "address", "127.0.0.1:7233", "host:port of the Temporal service")
 	return cmd
 }
 
-func (a *app) initialise(dir, name, address string) error {
+func (a *app) initialise(dir, name, address string, roles bool) error {
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		return usage("--address %q: want host:port", address)
 	}
 	if name == "" {
 		name = domainOf(dir)
 	}
-	files, err := templated(address)
+	lay, next := together, nextTogether
+	if roles {
+		lay, next = apart, nextApart
+	}
+	l, err := lay(address)
 	if err != nil {
 		return err
 	}
-	if err := absent(dir, files); err != nil {
+	if err := l.absent(dir); err != nil {
 		return err
 	}
-	var w maker
-	if err := w.make(dir, name, files); err != nil {
+	w := maker{dir: dir}
+	if err := w.make(name, l); err != nil {
 		w.undo()
 		return err
 	}
-	return a.initialised(dir, name, w.files)
+	switch {
+	case a.json():
+		a.encode(a.out, struct {
+			Domain string   `json:"domain"`
+			Files  []string `json:"files"`
+			Next   []string `json:"next"`
+		}{name, w.files, next(dir)})
+	case roles:
+		a.initialisedApart(dir, name, address)
+	default:
+		a.initialised(dir, name, w.files)
+	}
+	return nil
+}
+
+// A layout is what init makes, by paths in its folder.
+type layout struct {
+	folders []string // for their owner only; a folder before those in it
+	keys    []madeKey
+	trusts  []string // copies of the trust root
+	files   []file
+}
+
+// together lays out one folder with everything.
+func together(address string) (*layout, error) {
+	files, err := templated(address)
+	return &layout{folders: []string{"keys"}, keys: made, trusts: []string{trustName}, files: files}, err
 }
 
 // domainOf names a trust domain after its folder.
@@ -83,12 +123,12 @@ func domainOf(dir string) string {
 }
 
 // absent makes sure that nothing would be overwritten.
-func absent(dir string, files []file) error {
-	paths := []string{trustName}
-	for _, f := range files {
+func (l *layout) absent(dir string) error {
+	paths := slices.Clone(l.trusts)
+	for _, f := range l.files {
 		paths = append(paths, f.name)
 	}
-	for _, k := range made {
+	for _, k := range l.keys {
 		paths = append(paths, k.file)
 	}
 	for _, path := range paths {
@@ -104,34 +144,43 @@ func absent(dir string, files []file) error {
 	return nil
 }
 
-// A maker makes files, and knows which.
-type maker struct{ files []string }
+// A maker makes files in a folder, and knows which.
+type maker struct {
+	dir   string
+	files []string
+}
 
-func (m *maker) make(dir, domain string, files []file) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func (m *maker) make(domain string, l *layout) error {
+	if err := os.MkdirAll(m.dir, 0o755); err != nil {
 		return fmt.Errorf("couldn't make the folder: %w", err)
 	}
-	if err := os.MkdirAll(filepath.Join(dir, "keys"), 0o700); err != nil {
-		return fmt.Errorf("couldn't make the folder of the keys: %w", err)
+	for _, folder := range l.folders {
+		if err := os.MkdirAll(filepath.Join(m.dir, folder), 0o700); err != nil {
+			return fmt.Errorf("couldn't make the folder %s: %w", folder, err)
+		}
 	}
-	trust, err := m.keys(dir, domain)
+	trust, err := m.keys(domain, l.keys)
 	if err != nil {
 		return err
 	}
-	for _, f := range append(files, file{trustName, trust}) {
-		if err := m.write(filepath.Join(dir, f.name), f.data); err != nil {
+	files := slices.Clone(l.files)
+	for _, path := range l.trusts {
+		files = append(files, file{path, trust})
+	}
+	for _, f := range files {
+		if err := m.write(filepath.Join(m.dir, f.name), f.data); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// keys makes the keys and returns the trust root that believes them.
-func (m *maker) keys(dir, domain string) ([]byte, error) {
+// keys makes keys and returns the trust root that believes them.
+func (m *maker) keys(domain string, wanted []madeKey) ([]byte, error) {
 	from := time.Now().Add(-time.Minute) // clocks differ
 	var keys []evidence.Key
-	for _, k := range made {
-		path := filepath.Join(dir, k.file)
+	for _, k := range wanted {
+		path := filepath.Join(m.dir, k.file)
 		signer, err := keyfile.Create(path)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
@@ -169,23 +218,19 @@ func (m *maker) undo() {
 	}
 }
 
-func (a *app) initialised(dir, domain string, files []string) error {
-	next := []string{
+// nextTogether is what to start, in this order.
+func nextTogether(dir string) []string {
+	return []string{
 		"interlockd dev --config " + filepath.Join(dir, config.Name),
 		"interlock start --config " + filepath.Join(dir, config.Name) + " " + filepath.Join(dir, "request.yaml"),
 	}
-	if a.json() {
-		a.encode(a.out, struct {
-			Domain string   `json:"domain"`
-			Files  []string `json:"files"`
-			Next   []string `json:"next"`
-		}{domain, files, next})
-		return nil
-	}
+}
+
+func (a *app) initialised(dir, domain string, files []string) {
 	fmt.Fprintf(a.out, "made the trust domain %s:\n", plain(domain))
 	for _, path := range files {
 		fmt.Fprintf(a.out, "  %s\n", plain(path))
 	}
+	next := nextTogether(dir)
 	fmt.Fprintf(a.out, "next, in two terminals:\n  %s\n  %s\n", plain(next[0]), plain(next[1]))
-	return nil
 }

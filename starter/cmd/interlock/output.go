@@ -62,7 +62,7 @@ func (a *app) steps(ends []evidence.StepEnd) {
 }
 
 // A result is the end of an execution, for programs. All of it is from the
-// seal, or was compared with it.
+// seal, or from records that verify and have that seal.
 type result struct {
 	Execution string             `json:"execution"`
 	Run       string             `json:"run"`
@@ -74,6 +74,10 @@ type result struct {
 	Records   uint64             `json:"records"`
 	Head      evidence.Digest    `json:"head"`
 	Steps     []evidence.StepEnd `json:"steps"`
+	// What was found out after the seal, and what was not; left out if there
+	// is no proof to tell it.
+	Resolved []evidence.Resolved `json:"resolved,omitzero"`
+	Open     []string            `json:"open,omitzero"`
 }
 
 // resultOf reads a receipt that is believed.
@@ -90,26 +94,27 @@ func resultOf(r *contract.Receipt) result {
 	return out
 }
 
-// reason asks for the records behind a seal and returns why the execution was
-// denied or halted, if they verify and end in that seal. It is a help for
-// people; without an answer the verdict stands as it is.
-func (s *session) reason(ctx context.Context, r *contract.Receipt) string {
+// behind asks for the records behind a seal, which say why the execution was
+// denied or halted and what was resolved. It returns nil unless they verify and
+// have that seal. It is a help for people; without an answer the verdict stands
+// as it is.
+func (s *session) behind(ctx context.Context, r *contract.Receipt) *evidence.Report {
 	if r.Verdict == evidence.Completed {
-		return ""
+		return nil
 	}
 	trust, err := s.file.ReadTrust()
 	if err != nil {
-		return ""
+		return nil
 	}
 	proof, err := s.Proof(ctx, r.Execution)
 	if err != nil {
-		return ""
+		return nil
 	}
 	report := evidence.Verify(trust, proof)
 	if report.Err() != nil || report.Head != r.Head {
-		return ""
+		return nil
 	}
-	return report.Reason
+	return report
 }
 
 // because is a cause with its reason, where that says more.
@@ -123,7 +128,9 @@ func because(cause, reason string) string {
 // verdict writes the end of an execution.
 func (a *app) verdict(ctx context.Context, s *session, r *contract.Receipt) {
 	res := resultOf(r)
-	res.Reason = s.reason(ctx, r)
+	if report := s.behind(ctx, r); report != nil {
+		res.Reason, res.Resolved, res.Open = report.Reason, report.Resolved, report.Open
+	}
 	if a.json() {
 		a.encode(a.out, res)
 		return
@@ -134,5 +141,10 @@ func (a *app) verdict(ctx context.Context, s *session, r *contract.Receipt) {
 		row{"sealed", fmt.Sprintf("%v, %d records, head %s", res.Sealed, res.Records, res.Head.Short())},
 	)
 	a.steps(res.Steps)
+	a.resolutions(res.Resolved)
+	a.stillOpen(res.Execution, res.Open)
+	if res.Verdict == evidence.Unresolved && res.Open == nil {
+		a.rows(row{"open", "what was resolved since could not be found out, for want of a proof that verifies"})
+	}
 	a.rows(row{"proof", "interlock proof " + res.Execution})
 }

@@ -65,6 +65,8 @@ func (a *app) verify(path, trustPath string) error {
 func unreadable(err error) *evidence.Report {
 	return &evidence.Report{
 		Steps:     []evidence.StepEnd{},
+		Resolved:  []evidence.Resolved{},
+		Open:      []string{},
 		Authentic: evidence.Check{Answer: evidence.No, Findings: []evidence.Finding{{Record: -1, Message: err.Error()}}},
 	}
 }
@@ -117,6 +119,10 @@ func (a *app) report(trust *evidence.Trust, r *evidence.Report) {
 			row{"records", fmt.Sprintf("%d, head %s", r.Records, r.Head.Short())},
 		)
 		a.steps(r.Steps)
+		a.resolutions(r.Resolved)
+		for _, step := range r.Open {
+			a.rows(row{"open", step + ": by this proof nobody has said what happened"})
+		}
 	}
 	fmt.Fprintln(a.out)
 	a.answer("authentic", r.Authentic)

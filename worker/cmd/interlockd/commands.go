@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.temporal.io/sdk/client"
@@ -52,7 +53,7 @@ func workerCommand(stdout io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return work(cmd.Context(), f, strings.Split(roles, ","), stdout)
+			return work(cmd.Context(), f, strings.Split(roles, ","), false, stdout)
 		},
 	}
 	cmd.Flags().StringVarP(&path, "config", "c", config.Name, "interlock.yaml, or the folder it is in")
@@ -106,31 +107,52 @@ func dev(ctx context.Context, f *config.File, port, uiPort int, stdout, stderr i
 	fmt.Fprintf(stdout, "Temporal     %s (namespace %s)\nTemporal UI  %s\n", server.Address, server.Namespace, server.UI)
 	fmt.Fprintf(stdout, "try          interlock start --config %[1]s %[2]s\n             interlock start --config %[1]s %[3]s\n",
 		f.Dir(), f.Path("request.yaml"), f.Path("request-denied.yaml"))
-	return errors.Join(work(ctx, f, []string{"control", "steps"}, stdout), server.Stop())
+	fmt.Fprintln(stdout, together)
+	return errors.Join(work(ctx, f, []string{"control", "steps"}, true, stdout), server.Stop())
 }
 
-// work runs the roles until ctx is done.
-func work(ctx context.Context, f *config.File, roles []string, stdout io.Writer) error {
+// together is what dev says of the keys.
+const together = "all keys are in one place, and one process can read them: for development only"
+
+// work runs the roles until ctx is done. What is wrong with the configuration
+// it finds out before it talks to anybody. Unsafe lets one process read the
+// keys of every role.
+func work(ctx context.Context, f *config.File, roles []string, unsafe bool, stdout io.Writer) error {
 	log, err := zap.NewProduction()
 	if err != nil {
 		return fmt.Errorf("couldn't make a logger: %w", err)
 	}
 	defer func() { _ = log.Sync() }() // standard error cannot be synced everywhere
-	c, err := client.DialContext(ctx, client.Options{
+	c, err := client.NewLazyClient(client.Options{
 		HostPort: f.Temporal.Address, Namespace: f.Temporal.Namespace, Logger: sdkLogger{log.Sugar()},
 	})
 	if err != nil {
-		return fmt.Errorf("couldn't reach Temporal at %s: %w (is it running? for development: interlockd dev)", f.Temporal.Address, err)
+		return fmt.Errorf("%w: temporal: %w", config.ErrConfig, err)
 	}
 	defer c.Close()
 	wc, err := workerConfig(f, c, roles, log)
 	if err != nil {
 		return err
 	}
+	wc.TogetherUnsafe = unsafe
 	w, err := worker.New(ctx, wc)
 	if err != nil {
 		return err
 	}
+	if err := reach(ctx, c); err != nil {
+		err = fmt.Errorf("couldn't reach Temporal at %s: %w (is it running? for development: interlockd dev)", f.Temporal.Address, err)
+		return errors.Join(err, w.Close())
+	}
 	fmt.Fprintf(stdout, "interlockd is working as %s; stop it with Ctrl-C\n", strings.Join(roles, " and "))
 	return w.Run(ctx)
+}
+
+// dialFor is how long a server may take to answer the first call.
+const dialFor = 10 * time.Second
+
+func reach(ctx context.Context, c client.Client) error {
+	ctx, cancel := context.WithTimeout(ctx, dialFor)
+	defer cancel()
+	_, err := c.CheckHealth(ctx, &client.CheckHealthRequest{})
+	return err
 }

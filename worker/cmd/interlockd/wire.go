@@ -21,6 +21,9 @@ import (
 // workerConfig turns the file into what package worker needs, reading only the
 // keys of the given roles.
 func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logger) (worker.Config, error) {
+	if err := checkFiles(f); err != nil {
+		return worker.Config{}, err
+	}
 	trust, err := f.ReadTrust()
 	if err != nil {
 		return worker.Config{}, fmt.Errorf("%w: %w", worker.ErrConfig, err)
@@ -29,6 +32,7 @@ func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logg
 		Client: c, Trust: trust, Log: log,
 		Catalogue: f.Path(f.Catalogue), Store: f.Path(f.Store),
 		Queues: worker.Queues{Control: f.Queues.Control, Steps: f.Queues.Steps},
+		Near:   near(f),
 	}
 	for _, role := range roles {
 		switch role {
@@ -46,6 +50,21 @@ func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logg
 	return wc, nil
 }
 
+// near is where a process could come upon what is not its own: everything
+// that the file names, whichever role needs it, and the folder it is in.
+func near(f *config.File) worker.Near {
+	n := worker.Near{Folders: []string{f.Dir()}}
+	for _, key := range []string{f.Keys.Authority, f.Keys.Recorder, f.Keys.Worker, f.Keys.Principal} {
+		if key != "" {
+			n.Files = append(n.Files, f.Path(key))
+		}
+	}
+	if f.Secrets != "" {
+		n.Secrets = append(n.Secrets, f.Path(f.Secrets))
+	}
+	return n
+}
+
 func controlConfig(f *config.File) (*worker.Control, error) {
 	authority, err := loadKey(f, "authority", f.Keys.Authority)
 	if err != nil {
@@ -57,7 +76,7 @@ func controlConfig(f *config.File) (*worker.Control, error) {
 	}
 	return &worker.Control{
 		Authority: authority, Recorder: recorder, Policy: f.Path(f.Policy),
-		Terms: f.Terms(), SearchAttributes: f.SearchAttributes,
+		Terms: f.Terms(), SearchAttributes: f.SearchAttributes, MaxEvents: f.MaxEvents,
 	}, nil
 }
 
