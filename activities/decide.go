@@ -72,6 +72,9 @@ func (c *Control) decide(ctx context.Context, in contract.DecideInput) (*contrac
 		return nil, storeError(err)
 	}
 	crash.Point("decide.stored")
+	if !out.Handover.IsZero() {
+		crash.Point("handover.stored")
+	}
 	out.Entries = x.since(in.Head, in.Fresh)
 	x.release()
 	return out, nil

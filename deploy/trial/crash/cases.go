@@ -25,6 +25,7 @@ type trial struct {
 	at     string // what that pass is about
 	victim string
 	slow   bool // the refund takes longer than the first lease, so that the watch begins
+	long   bool // the plan is so long that another run takes over
 	unmade bool // no step worker runs, and the execution is cancelled: what was allowed never begins
 }
 
@@ -91,6 +92,8 @@ func variants(p crash.Place) []trial {
 		return []trial{{Place: p, pass: first, at: "first"}, {Place: p, pass: letter, at: "letter"}}
 	case kind == "watch":
 		return []trial{{Place: p, pass: first, slow: true}}
+	case kind == "handover", kind == "takeover":
+		return []trial{{Place: p, pass: first, long: true}}
 	case kind == "seal":
 		return []trial{{Place: p, pass: first}, {Place: p, pass: first, at: "unmade", unmade: true}}
 	}

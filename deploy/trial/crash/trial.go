@@ -22,6 +22,11 @@ const (
 	interval = 250 * time.Millisecond
 	slowly   = lease + lease/4 // longer than the first lease
 
+	// shortest is the least number of events after which an execution goes on
+	// in a new run, and lookups are how many steps get there.
+	shortest = 40
+	lookups  = 7
+
 	// patience bounds the time until the strike, and again until the seal. A
 	// workflow task that died with its worker is given out again after 10 s.
 	patience = 2 * time.Minute
@@ -45,7 +50,11 @@ func (r *result) bad() bool { return r.err != nil || len(r.wrong) > 0 }
 func stageTrial(ctx context.Context, r *rig.Rig, t trial, o options) result {
 	res := result{trial: t}
 	began := time.Now()
-	s, err := r.Stage(ctx, t.name(), rig.Options{Lease: lease, Interval: interval, Heartbeat: time.Second})
+	set := rig.Options{Lease: lease, Interval: interval, Heartbeat: time.Second}
+	if t.long {
+		set.MaxEvents = shortest
+	}
+	s, err := r.Stage(ctx, t.name(), set)
 	if err != nil {
 		res.err = err
 		return res
@@ -339,6 +348,15 @@ func (d *director) compare(ctx context.Context, x *starter.Execution, res *resul
 // request is what is asked for: something to read, something that can be
 // repeated, and something that cannot.
 func request(t trial) *evidence.Request {
-	return rig.Request(t.name(), "to be killed at "+t.Name,
-		rig.Lookup("lookup"), rig.Refund("refund", "lookup"), rig.Letter("letter", "refund"))
+	steps := []evidence.Step{rig.Lookup("lookup")}
+	last := "lookup"
+	for i := range lookups {
+		if t.long {
+			id := fmt.Sprintf("lookup%d", i)
+			steps = append(steps, rig.Lookup(id, last))
+			last = id
+		}
+	}
+	steps = append(steps, rig.Refund("refund", last), rig.Letter("letter", "refund"))
+	return rig.Request(t.name(), "to be killed at "+t.Name, steps...)
 }

@@ -27,6 +27,8 @@ type Options struct {
 	// Heartbeat is the actions' own: how soon Temporal takes a step worker for
 	// dead, and gives the step to another.
 	Heartbeat time.Duration
+	// MaxEvents is that of interlock.yaml; 4000 by default.
+	MaxEvents int
 	// StepsVia is the address at which the step worker finds Temporal, such as
 	// that of a [Proxy]. The server's own by default.
 	StepsVia string
@@ -51,6 +53,9 @@ func (r *Rig) Stage(ctx context.Context, name string, o Options) (*Stage, error)
 	if o.StepsVia == "" {
 		o.StepsVia = r.temporal.Address
 	}
+	if o.MaxEvents == 0 {
+		o.MaxEvents = 4000
+	}
 	token, err := s.makeFolders()
 	if err != nil {
 		return nil, fmt.Errorf("stage %s: %w", name, err)
@@ -61,7 +66,7 @@ func (r *Rig) Stage(ctx context.Context, name string, o Options) (*Stage, error)
 	err = s.configure(settings{
 		Temporal: r.temporal.Address, StepsTemporal: o.StepsVia, Namespace: r.temporal.Namespace,
 		Queue: name, Shared: s.Path("shared"), World: s.World.Address,
-		Lease: o.Lease.String(), Interval: o.Interval.String(), Heartbeat: o.Heartbeat.String(),
+		Lease: o.Lease.String(), Interval: o.Interval.String(), Heartbeat: o.Heartbeat.String(), MaxEvents: o.MaxEvents,
 	})
 	if err == nil {
 		err = s.openAgent()
