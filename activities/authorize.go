@@ -115,7 +115,8 @@ func (c *Control) admit(ctx context.Context, x *execution, req *evidence.Request
 		return &refusal{cause: "policy.unknown", reason: fmt.Sprintf("the policy %.60q is not the one in force here", req.Policy)}
 	}
 	for i := range req.Steps {
-		if cause, err := c.knows(&req.Steps[i]); err != nil {
+		key := evidence.IdempotencyKey(x.lineage.Subject().Digest, req.Steps[i].ID)
+		if _, cause, err := c.knows(&req.Steps[i], key); err != nil {
 			return &refusal{cause: cause, reason: sentence(fmt.Errorf("step %q: %w", req.Steps[i].ID, err))}
 		}
 	}
@@ -131,13 +132,17 @@ func (c *Control) admit(ctx context.Context, x *execution, req *evidence.Request
 }
 
 // knows reports whether a step uses a declared action with arguments that
-// the catalogue allows.
-func (c *Control) knows(s *evidence.Step) (string, error) {
+// the catalogue allows, and returns the digest of what it will send.
+func (c *Control) knows(s *evidence.Step, key string) (sends evidence.Digest, cause string, err error) {
 	a, ok := c.c.Catalogue.Action(s.Action)
 	if !ok {
-		return "action.unknown", fmt.Errorf("the catalogue has no action %q", s.Action)
+		return sends, "action.unknown", fmt.Errorf("the catalogue has no action %q", s.Action)
 	}
-	return "action.args", a.CheckArgs(s.Args)
+	if err := a.CheckArgs(s.Args); err != nil {
+		return sends, "action.args", err
+	}
+	sends, err = c.sends(s, key)
+	return sends, "action.args", err
 }
 
 // grant adds the grant to x, or says why there cannot be one.
@@ -269,7 +274,7 @@ func (c *Control) planned(s evidence.Step) contract.PlannedStep {
 	// Decide halts before they are used, because the digest differs.
 	if a, ok := c.c.Catalogue.Action(s.Action); ok {
 		p.TimeoutMS, p.HeartbeatMS, p.BackoffMS = a.Timeout.Milliseconds(), a.Heartbeat.Milliseconds(), a.Backoff.Milliseconds()
-		p.Attempts = int32(a.Attempts)
+		p.Attempts, p.Activity = int32(a.Attempts), a.Activity
 	}
 	return p
 }

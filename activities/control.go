@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.uber.org/zap"
 
+	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
 	"github.com/interlock-run/interlock/policy/catalogue"
@@ -57,6 +58,8 @@ type ControlConfig struct {
 type Control struct {
 	c     ControlConfig
 	cache cache
+	// requests makes the requests of the actions over HTTP, by action.
+	requests map[string]*executor.Requests
 }
 
 // NewControl returns the activities of a control plane, or [ErrConfig] with
@@ -74,7 +77,11 @@ func NewControl(c ControlConfig) (*Control, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	return &Control{c: c, cache: newCache()}, nil
+	requests, err := requestsOf(c.Catalogue)
+	if err != nil {
+		return nil, err
+	}
+	return &Control{c: c, cache: newCache(), requests: requests}, nil
 }
 
 func (c *ControlConfig) check() error {

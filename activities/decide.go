@@ -212,13 +212,13 @@ func (c *Control) decideStep(x *execution, id string, lease evidence.Lease) (*ev
 		Effect: evidence.Deny, Cause: orUnknown(r.Cause), Reason: r.Reason, Rules: rulesOf(r.Rules),
 		Policy: g.Policy, Catalogue: g.Catalogue, Key: evidence.IdempotencyKey(g.Request, s.ID),
 	}
-	if cause, err := c.knows(s); err != nil {
+	if sends, cause, err := c.knows(s, d.Key); err != nil {
 		d.Cause, d.Reason = cause, sentence(err)
 	} else if r.Effect.Allows() {
 		// Another control plane's clock may be ahead of this one's: a decision
 		// never promises more than one lease from its own time on.
 		lease.Until = min(lease.Until, leaseEnd(now, g.Expires, g.Terms))
-		d.Effect, d.Lease = evidence.Allow, lease
+		d.Effect, d.Lease, d.Sends = evidence.Allow, lease, sends
 	}
 	return d, c.sign(x, c.c.Authority, d)
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
@@ -93,6 +94,8 @@ func TestGuard(t *testing.T) {
 		{name: "another queue", action: "once", change: func(d *evidence.Decision) { d.Binding.Queue = "x" }, errIs: contract.ErrTypeRefused, cause: "guard.binding"},
 		{name: "another catalogue", action: "once", change: func(d *evidence.Decision) { d.Catalogue = evidence.FileDigest(nil) }, errIs: contract.ErrTypeRefused, cause: "guard.catalogue"},
 		{name: "an action it cannot do", action: "once", change: func(d *evidence.Decision) { d.Action = "fly" }, errIs: contract.ErrTypeRefused, cause: "guard.action"},
+		{name: "other bytes", action: "once", change: func(d *evidence.Decision) { d.Sends = evidence.FileDigest(nil) }, errIs: contract.ErrTypeRefused, cause: "guard.bytes"},
+		{name: "any bytes", action: "once", change: func(d *evidence.Decision) { d.Sends = evidence.Digest{} }, errIs: contract.ErrTypeRefused, cause: "guard.bytes"},
 		{name: "another idempotency key", action: "once", change: func(d *evidence.Decision) { d.Key = "x" }, errIs: contract.ErrTypeRefused, cause: "guard.arguments"},
 		{name: "other arguments", action: "once", input: func(in *contract.RunInput) { in.Args = []byte(`{"n":2}`) }, errIs: contract.ErrTypeRefused, cause: "guard.arguments"},
 		{name: "characters that encoders escape", action: "again", args: `{"s":"<a> & b \u2028"}`, status: evidence.StatusDone, calls: 1},
@@ -201,7 +204,7 @@ func (d *desk) decide(t *testing.T, tt guardCase, cat *catalogue.Catalogue) cont
 	d.signed = &evidence.Decision{
 		At: now, Phase: evidence.PhaseStep, Request: request, Grant: evidence.ValueDigest([]byte("grant")),
 		Binding: evidence.Binding{Namespace: testRun.Namespace, Workflow: testRun.Workflow, Run: testRun.Run, Epoch: 1, Queue: testQueue},
-		Step:    "s", Action: tt.action, Args: evidence.ValueDigest(args), Effect: evidence.Allow, Cause: "policy.allow",
+		Step:    "s", Action: tt.action, Args: evidence.ValueDigest(args), Sends: evidence.ValueDigest(args), Effect: evidence.Allow, Cause: "policy.allow",
 		Catalogue: cat.Digest(), Lease: evidence.Lease{Number: 1, Until: now.Add(time.Hour), Nonce: strings.Repeat("1", 32)}, Key: evidence.IdempotencyKey(request, "s"),
 	}
 	if tt.change != nil {
@@ -234,8 +237,7 @@ func (d *desk) call(t *testing.T, tt guardCase, cat *catalogue.Catalogue, in con
 		Trust: trust(t), Worker: evidencetest.Signer(evidencetest.Worker), Name: evidencetest.Worker,
 		Catalogue: cat, Store: d.store, Log: zap.NewNop(), Poll: 10 * time.Millisecond, Wait: 50 * time.Millisecond,
 		Executors: map[string]executor.Executor{"once": counted, "again": counted, "brief": counted},
-		Process:   evidence.Process{Executable: evidence.FileDigest([]byte("guard")), Roles: "steps"},
-		Probes:    []activities.Probe{healthy()}, Reach: func(context.Context, activity.Info) error { return nil },
+		Process:   self, Probes: []activities.Probe{healthy()}, Reach: reachable,
 	}
 	if tt.config != nil {
 		tt.config(&c)
@@ -268,6 +270,11 @@ func trust(t *testing.T) *evidence.Trust {
 	require.NoError(t, err)
 	return root
 }
+
+// self is what the guard of these tests says that it is.
+var self = evidence.Process{Executable: evidence.FileDigest([]byte("guard")), Roles: "steps"}
+
+func reachable(context.Context, activity.Info, *commonpb.Payloads) error { return nil }
 
 func healthy() activities.Probe {
 	return activities.Probe{Name: "p", Quick: true, Measure: func(context.Context, activities.Pinned) (string, string, error) { return "a", "a", nil }}

@@ -47,7 +47,7 @@ func (j *job) beat(ctx context.Context) func() {
 				// Also after a cancellation, for as long as the step takes to
 				// stop: a worker that falls silent is taken for dead, and the
 				// execution would be sealed while the step still runs.
-				activity.RecordHeartbeat(context.WithoutCancel(ctx))
+				j.pulse(context.WithoutCancel(ctx))
 			}
 		}
 	}()
@@ -172,7 +172,7 @@ func (j *job) execute(ctx context.Context) (result json.RawMessage, err error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, &executor.Error{Cause: "executor.interrupted", NoEffect: true, Err: err}
 	}
-	return j.s.c.Executors[j.call.Action].Execute(ctx, j.call)
+	return j.send(ctx)
 }
 
 // ended is the outcome of an executor that answered.

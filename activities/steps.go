@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.uber.org/zap"
@@ -29,14 +30,15 @@ type StepsConfig struct {
 	Name      string           // of the worker's key in the trust root
 	Catalogue *catalogue.Catalogue
 	Store     Effects
-	Executors map[string]executor.Executor // by action; read only
+	Executors map[string]executor.Executor // by action, but for those that are Temporal activities; read only
 	Log       *zap.Logger
 	Process   evidence.Process // what attestations say that this process is
 	Probes    []Probe          // at least one that is quick; asked before each step, and while it runs
 
-	// Reach tells Temporal that an attempt is alive, and returns an error if
-	// Temporal did not take that. It must be safe for concurrent use.
-	Reach func(context.Context, activity.Info) error
+	// Reach tells Temporal that an attempt is alive, with the heartbeat details
+	// that are known, and returns an error if Temporal did not take that. It
+	// must be safe for concurrent use.
+	Reach func(context.Context, activity.Info, *commonpb.Payloads) error
 
 	// Skew is how far this worker's clock may be behind the largest time in
 	// the store, and a decision's ahead of it. 2 s by default.
@@ -93,7 +95,8 @@ func NewSteps(c StepsConfig) (*Steps, error) {
 		return nil, err
 	}
 	for _, name := range c.Catalogue.Names() {
-		err = errors.Join(err, missing(c.Executors[name] == nil, "an executor for the action "+name))
+		a, _ := c.Catalogue.Action(name)
+		err = errors.Join(err, missing(a.Activity == "" && c.Executors[name] == nil, "an executor for the action "+name))
 	}
 	k, kerr := c.Trust.Key(c.Worker.KeyID(), evidence.RoleWorker, evidence.TimeOf(c.Now()))
 	if kerr == nil && k.Name != c.Name {
@@ -113,8 +116,14 @@ func NewSteps(c StepsConfig) (*Steps, error) {
 // nothing began ([contract.ErrTypeRefused], [contract.ErrTypeStore]) or this
 // attempt failed in a way that may be tried again ([contract.ErrTypeAttempt]).
 func (s *Steps) RunStep(ctx context.Context, in contract.RunInput) (*contract.RunOutput, error) {
+	return s.guard(ctx, in, nil)
+}
+
+// guard is the one way to an effect: RunStep's, and that of the team's activity
+// t, which is nil for RunStep.
+func (s *Steps) guard(ctx context.Context, in contract.RunInput, t *task) (*contract.RunOutput, error) {
 	crash.Point("step.received")
-	j, err := s.verify(ctx, in)
+	j, err := s.verify(ctx, in, t)
 	if err != nil {
 		s.c.Log.Warn("step refused", zap.String("execution", activity.GetInfo(ctx).WorkflowExecution.ID), zap.Error(err))
 		return nil, err
@@ -143,6 +152,9 @@ type job struct {
 	digest   evidence.Digest // of the decision
 	action   *catalogue.Action
 	call     executor.Call
+	send     sender
+	pulse    func(context.Context)                    // tells Temporal that the step is alive
+	details  func(context.Context) *commonpb.Payloads // what the step last said of its progress
 	lease    *leaseholder
 	attempt  int32
 	started  evidence.Time
@@ -150,7 +162,7 @@ type job struct {
 
 // verify checks a decision against this worker's own trust root, catalogue and
 // task, and refuses everything that it does not recognise.
-func (s *Steps) verify(ctx context.Context, in contract.RunInput) (*job, error) {
+func (s *Steps) verify(ctx context.Context, in contract.RunInput, t *task) (*job, error) {
 	rec, err := openNow(s.c.Trust, in.Decision, evidence.TimeOf(s.c.Now()))
 	if err != nil {
 		return nil, refuse("decision", sentence(err))
@@ -172,8 +184,12 @@ func (s *Steps) verify(ctx context.Context, in contract.RunInput) (*job, error) 
 		return nil, refuse("catalogue", "this worker's catalogue is not the one of the decision")
 	}
 	a, ok := s.c.Catalogue.Action(d.Action)
-	if !ok || s.c.Executors[d.Action] == nil {
-		return nil, refuse("action", "this worker cannot do "+d.Action)
+	if !ok {
+		return nil, refuse("action", "this worker does not know "+d.Action)
+	}
+	exec := s.executorOf(a, t)
+	if exec == nil {
+		return nil, refuse("action", "this activity is not the one that does "+d.Action)
 	}
 	if err := a.CheckArgs(in.Args); err != nil {
 		return nil, refuse("arguments", sentence(err))
@@ -184,6 +200,15 @@ func (s *Steps) verify(ctx context.Context, in contract.RunInput) (*job, error) 
 	}
 	j := &job{s: s, run: run, subject: rec.Subject, decision: d, digest: rec.Digest, action: a, attempt: info.Attempt, started: evidence.TimeOf(s.c.Now())}
 	j.call = executor.Call{Execution: run.Workflow, Step: d.Step, Action: d.Action, Args: in.Args, Key: d.Key, Attempt: info.Attempt}
+	j.pulse, j.details = pulseOf(t)
+	send, sends, err := senderOf(a, exec, j.call)
+	if err != nil {
+		return nil, refuse("bytes", sentence(err))
+	}
+	if sends != d.Sends {
+		return nil, refuse("bytes", "what is about to be sent is not what was decided")
+	}
+	j.send = send
 	j.lease = newLeaseholder(s, run, d, seen)
 	return j, nil
 }

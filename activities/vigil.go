@@ -107,7 +107,7 @@ func (v *vigil) call(ctx context.Context, heard chan<- struct{}) {
 		case <-time.After(wait):
 		}
 		once, cancel := context.WithTimeout(ctx, max(v.j.lease.patience()/2, wait))
-		err := v.j.s.c.Reach(once, info)
+		err := v.j.s.c.Reach(once, info, v.j.details(once))
 		cancel()
 		if err != nil {
 			v.j.s.c.Log.Warn("Temporal not reached", zap.String("execution", v.j.call.Execution), zap.String("step", v.j.call.Step), zap.Error(err))

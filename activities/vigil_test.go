@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/activity"
 
 	"github.com/interlock-run/interlock/activities"
@@ -26,10 +27,12 @@ func awhile(d *evidence.Decision) { d.Lease.Until = d.At + 3000 }
 // long gives a lease that no test outlives.
 func long(d *evidence.Decision) { d.Lease.Until = d.At + 600_000 }
 
-func unreachable(context.Context, activity.Info) error { return errors.New("no route") }
+func unreachable(context.Context, activity.Info, *commonpb.Payloads) error {
+	return errors.New("no route")
+}
 
 // neverAnswers is a Temporal behind a network that swallows everything.
-func neverAnswers(ctx context.Context, _ activity.Info) error {
+func neverAnswers(ctx context.Context, _ activity.Info, _ *commonpb.Payloads) error {
 	<-ctx.Done()
 	return ctx.Err()
 }
@@ -53,7 +56,7 @@ func TestVigil(t *testing.T) {
 	probes := func(p activities.Probe) func(*activities.StepsConfig) {
 		return with(func(c *activities.StepsConfig) { c.Probes = []activities.Probe{p} })
 	}
-	reach := func(f func(context.Context, activity.Info) error) func(*activities.StepsConfig) {
+	reach := func(f func(context.Context, activity.Info, *commonpb.Payloads) error) func(*activities.StepsConfig) {
 		return with(func(c *activities.StepsConfig) { c.Reach = f })
 	}
 	clock := func(by, skew time.Duration) func(*activities.StepsConfig) {

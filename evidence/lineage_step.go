@@ -37,6 +37,8 @@ func (l *Lineage) addDecision(r *Record, d *Decision) error {
 		return ungoverned(r, "it has no cause, or is older than the record before it")
 	case !d.Effect.Allows() && d.Lease != Lease{}:
 		return ungoverned(r, "step %q is denied, but given a lease", d.Step)
+	case !d.Effect.Allows() && !d.Sends.IsZero():
+		return ungoverned(r, "step %q is denied, but says what it sends", d.Step)
 	}
 	if !d.Effect.Allows() {
 		s.decision = r
@@ -56,6 +58,8 @@ func (l *Lineage) mayAllow(r *Record, d *Decision, s *lineageStep) error {
 	switch {
 	case l.stopped != "":
 		return ungoverned(r, "step %q is allowed although %s", d.Step, l.stopped)
+	case d.Sends.IsZero():
+		return ungoverned(r, "step %q is allowed to send anything", d.Step)
 	case !rulesAllow(d.Rules):
 		return ungoverned(r, "step %q is allowed, but not by its rules", d.Step)
 	case d.At >= g.Expires:
@@ -91,7 +95,7 @@ func (l *Lineage) addRefusal(r *Record, d *Decision) error {
 
 // namesStep reports whether d says anything about a step.
 func (d *Decision) namesStep() bool {
-	return d.Step != "" || d.Action != "" || !d.Args.IsZero() || d.Key != ""
+	return d.Step != "" || d.Action != "" || !d.Args.IsZero() || !d.Sends.IsZero() || d.Key != ""
 }
 
 func (l *Lineage) addOutcome(r *Record, o *Outcome) error {

@@ -225,6 +225,16 @@ func TestDigestParts(t *testing.T) {
 	if ValueDigest([]byte("abc")) == d {
 		t.Error("a value has the digest of a file")
 	}
+	seen := map[Digest]bool{}
+	for _, r := range []struct {
+		method, url string
+		body        []byte
+	}{{"POST", "u", []byte("b")}, {"POST", "ub", []byte{}}, {"POST", "ub", nil}, {"POSTu", "b", nil}, {"POST", "u", []byte(" b")}} {
+		seen[HTTPDigest(r.method, r.url, r.body)] = true
+	}
+	if len(seen) != 5 {
+		t.Errorf("five requests have %d digests", len(seen))
+	}
 }
 
 // TestTextsRefused has texts that are almost a digest or a time, and checks

@@ -141,7 +141,8 @@ type Decision struct {
 	Binding   Binding      `json:"binding"`
 	Step      string       `json:"step,omitempty"`
 	Action    string       `json:"action,omitempty"`
-	Args      Digest       `json:"args"` // [ValueDigest] of the arguments; none in phase admit
+	Args      Digest       `json:"args"`  // [ValueDigest] of the arguments; none in phase admit
+	Sends     Digest       `json:"sends"` // of exactly what the action sends; none unless the effect is allow
 	Effect    Effect       `json:"effect"`
 	Cause     string       `json:"cause"`  // stable code, such as "policy.deny"
 	Reason    string       `json:"reason"` // one sentence for people

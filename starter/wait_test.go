@@ -111,10 +111,10 @@ func TestWaitBelievesNoForgery(t *testing.T) {
 		{"unsealed", failing(contract.ErrTypeUnsealed), starter.ErrNoReceipt, ""},
 		{"unsealed with a receipt", unsealedThough, starter.ErrNoReceipt, ""},
 		{"an unknown error", failing("else"), starter.ErrNoReceipt, ""},
-		{"goes on as another run, with the seal of the first", goesOn(func(ctx workflow.Context, r *contract.Receipt) {
+		{"goes on with the first seal", goesOn(func(ctx workflow.Context, r *contract.Receipt) {
 			*r = *sealed(recorder, firstRun(ctx, r))
 		}), starter.ErrForgedReceipt, "bound to run"},
-		{"goes on as another run, with nothing", goesOn(func(_ workflow.Context, r *contract.Receipt) { *r = contract.Receipt{} }), starter.ErrNoReceipt, ""},
+		{"goes on with nothing", goesOn(func(_ workflow.Context, r *contract.Receipt) { *r = contract.Receipt{} }), starter.ErrNoReceipt, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

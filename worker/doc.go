@@ -11,6 +11,9 @@
 //	})
 //	err = w.Run(ctx)
 //
+// A team that has a Temporal worker already adds [NewGuard] to it, and what its
+// activities do becomes governed.
+//
 // A process has the role of control plane, of step worker, or both. It refuses
 // to start with a hole in its configuration: there is no default for a policy,
 // a trust root or a key. It refuses too if it can read a private key that is

@@ -7,14 +7,18 @@ import (
 	"os"
 	"time"
 
+	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
-	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/interceptor"
 	sdk "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
+	"go.uber.org/zap"
 
 	"github.com/interlock-run/interlock/activities"
 	"github.com/interlock-run/interlock/activities/executor"
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/store"
 	"github.com/interlock-run/interlock/policy"
 	"github.com/interlock-run/interlock/policy/catalogue"
 	"github.com/interlock-run/interlock/workflows"
@@ -69,7 +73,9 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
-	sw := sdk.New(c.Client, c.Queues.Control, Options())
+	o := Options()
+	o.Interceptors = []interceptor.WorkerInterceptor{workflows.Interceptor()}
+	sw := sdk.New(c.Client, c.Queues.Control, o)
 	sw.RegisterWorkflowWithOptions(workflows.GovernedExecution, workflow.RegisterOptions{Name: contract.Workflow})
 	sw.RegisterWorkflowWithOptions(workflows.ResolveStep, workflow.RegisterOptions{Name: contract.ResolveWorkflow})
 	register(sw, contract.Authorize, act.Authorize)
@@ -111,45 +117,35 @@ func readPolicy(path string, cat *catalogue.Catalogue) (*policy.Bundle, error) {
 
 // addSteps adds the role of step worker.
 func (w *Worker) addSteps(c Config, cat *catalogue.Catalogue) error {
-	executors, err := executorsFor(cat, c.Steps)
+	act, err := newSteps(c.Trust, c.Steps, c.Catalogue, cat, w.store, c.roles(), c.Log)
 	if err != nil {
 		return err
 	}
-	exe, err := activities.ExecutableProbe()
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	process, err := activities.ThisProcess(c.roles())
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	act, err := activities.NewSteps(activities.StepsConfig{
-		Trust: c.Trust, Worker: c.Steps.Key, Name: c.Steps.Name, Catalogue: cat,
-		Store: w.store, Executors: executors, Log: c.Log, Process: process, Reach: reach(c.Client),
-		Probes: []activities.Probe{activities.ClockProbe(clockStep), activities.CatalogueProbe(c.Catalogue), exe},
-	})
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrConfig, err)
+	for _, name := range cat.Names() {
+		if a, _ := cat.Action(name); a.Activity != "" && c.Steps.Activities == nil {
+			return fmt.Errorf("%w: Steps.Activities is missing: it registers the activity %s, which the action %s names", ErrConfig, a.Activity, name)
+		}
 	}
 	w.drain = act.Drain
 	o := Options()
 	o.DisableWorkflowWorker = true
+	o.Interceptors = []interceptor.WorkerInterceptor{act.Interceptor()}
 	sw := sdk.New(c.Client, c.Queues.Steps, o)
 	register(sw, contract.RunStep, act.RunStep)
+	if c.Steps.Activities != nil {
+		c.Steps.Activities(sw)
+	}
 	w.workers = append(w.workers, sw)
 	return nil
 }
 
-// reach returns the function with which a guard makes sure that Temporal
-// knows of the step it runs: a heartbeat whose answer it waits for, which the
-// SDK's does not.
-func reach(c client.Client) func(context.Context, activity.Info) error {
-	return func(ctx context.Context, info activity.Info) error {
-		_, err := c.WorkflowService().RecordActivityTaskHeartbeat(ctx, &workflowservice.RecordActivityTaskHeartbeatRequest{
-			Namespace: info.Namespace, TaskToken: info.TaskToken, Identity: "interlock-guard",
-		})
-		return err
-	}
+// reach tells Temporal that a step is alive, and waits for the answer, which
+// the SDK's heartbeats do not.
+func reach(ctx context.Context, info activity.Info, details *commonpb.Payloads) error {
+	_, err := activity.GetClient(ctx).WorkflowService().RecordActivityTaskHeartbeat(ctx, &workflowservice.RecordActivityTaskHeartbeatRequest{
+		Namespace: info.Namespace, TaskToken: info.TaskToken, Details: details, Identity: "interlock-guard",
+	})
+	return err
 }
 
 // roles names the roles that a worker has.
@@ -163,12 +159,41 @@ func (c *Config) roles() string {
 	return "control,steps"
 }
 
-// executorsFor finds the executor of each action in the catalogue.
+// newSteps returns the guard with the executors of the catalogue.
+func newSteps(trust *evidence.Trust, s *Steps, path string, cat *catalogue.Catalogue, st *store.Store, roles string, log *zap.Logger) (*activities.Steps, error) {
+	executors, err := executorsFor(cat, s)
+	if err != nil {
+		return nil, err
+	}
+	exe, err := activities.ExecutableProbe()
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	process, err := activities.ThisProcess(roles)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	act, err := activities.NewSteps(activities.StepsConfig{
+		Trust: trust, Worker: s.Key, Name: s.Name, Catalogue: cat,
+		Store: st, Executors: executors, Log: log, Process: process, Reach: reach,
+		Probes: []activities.Probe{activities.ClockProbe(clockStep), activities.CatalogueProbe(path), exe},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return act, nil
+}
+
+// executorsFor finds the executor of each action in the catalogue. One that is
+// an activity has none: it is registered with the Temporal worker.
 func executorsFor(cat *catalogue.Catalogue, s *Steps) (map[string]executor.Executor, error) {
 	executors := map[string]executor.Executor{}
 	var errs []error
 	for _, name := range cat.Names() {
 		a, _ := cat.Action(name)
+		if a.Activity != "" {
+			continue
+		}
 		if a.HTTP == nil {
 			executors[name] = s.Funcs[a.Func]
 			errs = append(errs, missing(s.Funcs[a.Func] == nil, fmt.Sprintf("the function %q, which the action %s names,", a.Func, name)))
@@ -184,6 +209,6 @@ func executorsFor(cat *catalogue.Catalogue, s *Steps) (map[string]executor.Execu
 	return executors, errors.Join(errs...)
 }
 
-func register(w sdk.Worker, name string, fn any) {
+func register(w sdk.ActivityRegistry, name string, fn any) {
 	w.RegisterActivityWithOptions(fn, activity.RegisterOptions{Name: name})
 }

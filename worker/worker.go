@@ -67,6 +67,10 @@ type Steps struct {
 	Name    string                       // of the key in the trust root; required
 	Secrets executor.Secrets             // required if the catalogue names secrets
 	Funcs   map[string]executor.Executor // the Go functions that the catalogue names
+	// Activities registers the Temporal activities that the catalogue names.
+	// Required if it names one. A team that has a Temporal worker already
+	// uses [NewGuard] instead.
+	Activities func(sdk.ActivityRegistry)
 }
 
 // A Worker polls Temporal for the work of its roles.

@@ -165,7 +165,7 @@ func (l *loop) start(w contract.Work) {
 		return
 	}
 	s.ordered, s.running = true, true
-	future := workflow.ExecuteActivity(acting(l.steps, l.ticket, s.plan), contract.RunStep, contract.RunInput{Decision: *decision, Args: s.plan.Args})
+	future := workflow.ExecuteActivity(acting(l.steps, l.ticket, s.plan), activityOf(s.plan), contract.RunInput{Decision: *decision, Args: s.plan.Args})
 	l.sel.AddFuture(future, func(f workflow.Future) { l.ended(s, f) })
 }
 

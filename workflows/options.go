@@ -49,6 +49,15 @@ func acting(ctx workflow.Context, t *contract.Ticket, p contract.PlannedStep) wo
 	})
 }
 
+// activityOf returns the type of the activity that carries out a step. One of a
+// team's own gets its decision by way of [Interceptor].
+func activityOf(p contract.PlannedStep) string {
+	if p.Activity != "" {
+		return p.Activity
+	}
+	return contract.RunStep
+}
+
 // watching returns the context for Watch. Its heartbeat timeout is the
 // dead-man's switch: a control plane that died is noticed while half a lease is
 // left, so that another one can renew it before steps that run must stop.

@@ -1,6 +1,7 @@
 package workflows_test
 
 import (
+	"context"
 	"flag"
 	"os"
 	"path/filepath"
@@ -12,6 +13,7 @@ import (
 	enums "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/api/temporalproto"
+	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -91,6 +93,7 @@ type ending struct {
 	verdict evidence.Verdict
 	steps   []evidence.Step
 	purpose string
+	options []workertest.Option
 	during  func(*testing.T, *workertest.Fixture, client.WorkflowRun)
 }
 
@@ -109,6 +112,8 @@ func endings() []ending {
 				require.Eventually(t, func() bool { return f.Progress(run).Signals >= 2 }, time.Minute, 50*time.Millisecond)
 				f.World.Release()
 			}},
+		{name: "completed-activity", verdict: evidence.Completed, options: []workertest.Option{withShipping}, steps: []evidence.Step{
+			step("lookup", "desk.read", `{"id":"1"}`), step("ship", "desk.ship", `{"order":"<1>"}`, "lookup")}},
 		{name: "denied-request", verdict: evidence.Denied, purpose: "sabotage", steps: []evidence.Step{step("a", "desk.read", `{}`)}},
 		{name: "denied-step", verdict: evidence.Denied, steps: []evidence.Step{
 			step("a", "desk.read", `{}`), step("b", "desk.forbidden", `{}`, "a")}},
@@ -128,6 +133,15 @@ func endings() []ending {
 	}
 }
 
+// withShipping adds an action that is a Temporal activity of a team's own.
+func withShipping(f *workertest.Fixture) {
+	f.Write("actions.yaml", workertest.Catalogue+"  desk.ship: {effect: irreversible, timeout: 10s, args: {type: object, additionalProperties: false, properties: {order: {type: string}}}, activity: ShipOrder}\n")
+	f.Config.Steps.Activities = func(r worker.ActivityRegistry) {
+		ship := func(context.Context, struct{ Order string }) error { return nil }
+		r.RegisterActivityWithOptions(ship, activity.RegisterOptions{Name: "ShipOrder"})
+	}
+}
+
 // TestRecord records one history per ending, for TestReplay: make histories.
 func TestRecord(t *testing.T) {
 	if !*record {
@@ -135,10 +149,11 @@ func TestRecord(t *testing.T) {
 	}
 	for _, e := range endings() {
 		t.Run(e.name, func(t *testing.T) {
-			f := workertest.New(t)
+			options := e.options
 			if e.terms.LeaseMS != 0 {
-				f = workertest.New(t, workertest.WithTerms(e.terms))
+				options = append(options, workertest.WithTerms(e.terms))
 			}
+			f := workertest.New(t, options...)
 			r := f.Request(e.steps...)
 			r.ID = "recorded-" + e.name + "-" + workertest.Random()[:8]
 			if e.purpose != "" {

@@ -1,5 +1,6 @@
 // Package executor holds what acts on the outside world: Go functions that a
-// team registers, and HTTP requests that the catalogue describes.
+// team registers, and HTTP requests that the catalogue describes. (What is done
+// by a Temporal activity has its executor in package activities.)
 //
 // An executor is called by the guard of a step worker only, after the
 // decision was verified and the effect slot was taken. Its context ends when
@@ -23,6 +24,21 @@ type Call struct {
 	Attempt   int32           // from 1
 }
 
+type callKey struct{}
+
+// WithCall returns a context from which [CallFrom] gets c.
+func WithCall(ctx context.Context, c Call) context.Context {
+	return context.WithValue(ctx, callKey{}, c)
+}
+
+// CallFrom returns the attempt that a Temporal activity behind the guard is
+// called for: its idempotency key, above all, which the activity must pass on
+// to whatever it calls. It is false where the activity is not governed.
+func CallFrom(ctx context.Context) (Call, bool) {
+	c, ok := ctx.Value(callKey{}).(Call)
+	return c, ok
+}
+
 // An Executor carries out one action.
 //
 // Execute returns the result as one JSON value. It must pass on c.Key to
@@ -31,6 +47,18 @@ type Call struct {
 // about the effect.
 type Executor interface {
 	Execute(ctx context.Context, c Call) (json.RawMessage, error)
+}
+
+// A Preparer is an [Executor] that can say what a call will send before it is
+// sent. The executor of an action over HTTP must be one: the guard compares
+// the digest with the decision's, and then has this very request sent.
+//
+// Prepare sends nothing. Send sends p, which Prepare returned for c, and
+// nothing else, not even after an error; otherwise it is like Execute.
+type Preparer interface {
+	Executor
+	Prepare(c Call) (*Prepared, error)
+	Send(ctx context.Context, c Call, p *Prepared) (json.RawMessage, error)
 }
 
 // Func makes an [Executor] of a function.

@@ -59,7 +59,7 @@ func TestDialerRefuses(t *testing.T) {
 func TestHTTPHostRefused(t *testing.T) {
 	tmpl, err := parseTemplate("http://shop.invalid/a")
 	require.NoError(t, err)
-	h := &HTTP{method: "POST", template: tmpl, transport: newTransport([]string{"other.invalid:80"}, false, nil)}
+	h := &HTTP{Requests: &Requests{method: "POST", template: tmpl}, transport: newTransport([]string{"other.invalid:80"}, false, nil)}
 	_, err = h.Execute(context.Background(), Call{Args: []byte(`{}`), Key: "k"})
 	e := Explain(err)
 	require.Equal(t, CauseHost, e.Cause)

@@ -30,7 +30,7 @@ func FuzzTarget(f *testing.F) {
 			requireError(t, err, executor.CauseArgument, true, true)
 			return
 		}
-		u, err := http.NewRequest(p.Method, p.URL, nil)
+		u, err := http.NewRequest(p.Method(), p.URL(), nil)
 		require.NoError(t, err)
 		require.Equal(t, "shop.example:8443", u.URL.Host)
 		require.Equal(t, "https", u.URL.Scheme)

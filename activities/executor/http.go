@@ -22,7 +22,7 @@ type HTTPOptions struct {
 	RootCAs *x509.CertPool
 }
 
-// HTTP is an [Executor] that does one action over HTTP. It is safe for
+// HTTP is a [Preparer] that does one action over HTTP. It is safe for
 // concurrent use.
 //
 // A request goes to the template's host and nowhere else. One that could
@@ -32,8 +32,7 @@ type HTTPOptions struct {
 // The error says what is known about this call alone. That one attempt had
 // no effect says nothing about the attempts before it.
 type HTTP struct {
-	method    string
-	template  *template
+	*Requests
 	headers   []catalogue.Header
 	secrets   Secrets
 	safe      bool // changes nothing: may be redirected, and sent again
@@ -45,17 +44,13 @@ type HTTP struct {
 // not allow, a lacking effect, and a secret that is not there: a worker with
 // a hole in it must not start. It sends nothing.
 func NewHTTP(spec *catalogue.HTTP, secrets Secrets, o HTTPOptions) (*HTTP, error) {
-	if spec == nil {
-		return nil, fmt.Errorf("%w: no specification", ErrHTTP)
-	}
-	t, err := parseTemplate(spec.URL)
+	requests, err := NewRequests(spec)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrHTTP, err)
+		return nil, err
 	}
 	safe := reads(spec.Method, o.Effect)
 	h := &HTTP{
-		method:    spec.Method,
-		template:  t,
+		Requests:  requests,
 		headers:   slices.Clone(spec.Headers),
 		secrets:   secrets,
 		safe:      safe,

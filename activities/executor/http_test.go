@@ -187,9 +187,9 @@ func TestHTTPSendsWhatItPrepared(t *testing.T) {
 			got := server.requests()[0]
 			require.Equal(t, tt.target, got.RequestURI)
 			require.Equal(t, tt.body, server.bodies[0])
-			require.Equal(t, p.Method, got.Method)
-			require.Equal(t, p.URL, server.URL+got.RequestURI)
-			require.Equal(t, string(p.Body), server.bodies[0])
+			require.Equal(t, p.Method(), got.Method)
+			require.Equal(t, p.URL(), server.URL+got.RequestURI)
+			require.Equal(t, string(p.Body()), server.bodies[0])
 			require.Equal(t, "e1/s1", got.Header.Get("Idempotency-Key"))
 			require.Equal(t, "interlock", got.Header.Get("User-Agent"))
 			require.Equal(t, "Bearer "+token, got.Header.Get("Authorization"))
@@ -254,13 +254,16 @@ func TestHTTPRefusesCalls(t *testing.T) {
 // TestPreparedDigest pins what the digest is of, so that a guard may compare
 // digests of different origins.
 func TestPreparedDigest(t *testing.T) {
-	tests := []struct{ method, url, args, digested string }{
-		{"POST", "https://shop.example/o/{id}?a=<&b=1", `{"id":"1","n":5}`, `["POST","https://shop.example/o/1?a=<&b=1",{"n":5}]`},
-		{"DELETE", "https://shop.example/o/{id}", `{"id":"1"}`, `["DELETE","https://shop.example/o/1",null]`},
+	tests := []struct {
+		method, url, args, sent string
+		body                    []byte
+	}{
+		{"POST", "https://shop.example/o/{id}?a=<&b=1", `{"id":"1","n":[5, 6]}`, "https://shop.example/o/1?a=<&b=1", []byte(`{"n":[5, 6]}`)},
+		{"DELETE", "https://shop.example/o/{id}", `{"id":"1"}`, "https://shop.example/o/1", nil},
 	}
 	for _, tt := range tests {
 		p, err := newHTTP(t, spec(tt.method, tt.url, "shop.example:443")).Prepare(call(tt.args))
 		require.NoError(t, err)
-		require.Equal(t, evidence.ValueDigest([]byte(tt.digested)), p.Digest)
+		require.Equal(t, evidence.HTTPDigest(tt.method, tt.sent, tt.body), p.Digest())
 	}
 }

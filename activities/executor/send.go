@@ -26,15 +26,20 @@ type exchange struct {
 	connected atomic.Bool
 }
 
-// Execute sends what Prepare returns, with the action's headers and the
-// idempotency key, and returns the JSON of the answer without insignificant
-// white space, or null for an answer without a body. An error is an [Error].
+// Execute sends what Prepare returns; see Send.
 func (h *HTTP) Execute(ctx context.Context, c Call) (json.RawMessage, error) {
 	p, err := h.Prepare(c)
 	if err != nil {
 		return nil, err
 	}
-	header, err := h.header(c.Key, p.Body != nil)
+	return h.Send(ctx, c, p)
+}
+
+// Send sends p, with the action's headers and the idempotency key, and returns
+// the JSON of the answer without insignificant white space, or null for an
+// answer without a body. An error is an [Error].
+func (h *HTTP) Send(ctx context.Context, c Call, p *Prepared) (json.RawMessage, error) {
+	header, err := h.header(c.Key, p.body != nil)
 	if err != nil {
 		return nil, &Error{Cause: CauseSecret, NoEffect: true, Err: err}
 	}
@@ -96,7 +101,7 @@ func fitsHeader(s string) bool {
 func (x *exchange) send(p *Prepared, header http.Header) (*http.Response, error) {
 	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { x.connected.Store(true) }}
 	ctx := httptrace.WithClientTrace(x.ctx, trace)
-	r, err := http.NewRequestWithContext(ctx, p.Method, p.URL, bytes.NewReader(p.Body))
+	r, err := http.NewRequestWithContext(ctx, p.method, p.url, bytes.NewReader(p.body))
 	if err != nil {
 		return nil, err
 	}

@@ -91,6 +91,7 @@ func (d *Desk) Allow(step string, edits ...func(*evidence.Decision)) {
 	d.t.Helper()
 	p := d.decision(step)
 	p.Effect, p.Cause, p.Rules, p.Lease = evidence.Allow, "policy.allow", allowed, d.lease
+	p.Sends = p.Args
 	d.decided[step] = d.sign(Authority, d.subject(), edited(p, edits))
 }
 

@@ -22,7 +22,7 @@ const (
 
 // An Action is a named thing that can be done to the outside world. Actions
 // come from [Parse] and are read only; they are safe for concurrent use.
-// Exactly one of HTTP and Func is set.
+// Exactly one of HTTP, Func and Activity is set.
 type Action struct {
 	// Name is what requests call the action: lower-case words with dots.
 	Name string
@@ -48,6 +48,9 @@ type Action struct {
 	// Func names the Go function that does the action, registered with the
 	// worker, or is empty.
 	Func string
+	// Activity is the type of the Temporal activity that does the action,
+	// registered with a worker behind the guard, or is empty.
+	Activity string
 
 	schema *jsonschema.Schema
 }

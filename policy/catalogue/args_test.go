@@ -89,7 +89,13 @@ func FuzzCatalogue(f *testing.F) {
 		for _, name := range c.Names() {
 			a, _ := c.Action(name)
 			require.Positive(t, a.Timeout)
-			require.True(t, (a.HTTP == nil) != (a.Func == ""))
+			ways := 0
+			for _, has := range []bool{a.HTTP != nil, a.Func != "", a.Activity != ""} {
+				if has {
+					ways++
+				}
+			}
+			require.Equal(t, 1, ways)
 			require.True(t, a.Attempts == 1 || a.Idempotent || a.Effect == catalogue.Read)
 			require.ErrorIs(t, a.CheckArgs([]byte(`{"no such argument":1}`)), catalogue.ErrArgs)
 		}

@@ -42,6 +42,11 @@ actions:
     timeout: 1s
     args: {type: object, additionalProperties: false}
     func: clock
+  mail.send:
+    effect: irreversible
+    timeout: 1s
+    args: {type: object, additionalProperties: false}
+    activity: SendMail
 `
 
 func parse(t testing.TB, text string) *catalogue.Catalogue {
@@ -63,7 +68,7 @@ func TestParse(t *testing.T) {
 	require.Equal(t, evidence.FileDigest([]byte(good)), c.Digest())
 	c.Bytes()[0] = 'x'
 	require.Equal(t, good, string(c.Bytes()), "the copy was changed, not the catalogue")
-	require.Equal(t, []string{"local.clock", "orders.refund"}, c.Names())
+	require.Equal(t, []string{"local.clock", "mail.send", "orders.refund"}, c.Names())
 	_, ok := c.Action("orders.refunds")
 	require.False(t, ok)
 	clock, ok := c.Action("local.clock")
@@ -71,6 +76,9 @@ func TestParse(t *testing.T) {
 	require.Nil(t, clock.HTTP)
 	require.Equal(t, "clock", clock.Func)
 	require.Equal(t, []any{1, 2 * time.Second, time.Second, false}, []any{clock.Attempts, clock.Heartbeat, clock.Backoff, clock.Idempotent})
+	mail, ok := c.Action("mail.send")
+	require.True(t, ok)
+	require.Equal(t, []string{"", "SendMail", ""}, []string{clock.Activity, mail.Activity, mail.Func})
 	a := refund(t)
 	require.Equal(t, []any{3, 3 * time.Second, 200 * time.Millisecond, 10 * time.Second, true}, []any{a.Attempts, a.Heartbeat, a.Backoff, a.Timeout, a.Idempotent})
 	require.Equal(t, []catalogue.Header{{Name: "Accept", Value: "application/json"}, {Name: "Authorization", Secret: "desk_token", Prefix: "Bearer "}}, a.HTTP.Headers)
@@ -99,9 +107,15 @@ func TestParseRefuses(t *testing.T) {
 		{"attempts of what is not idempotent", "    idempotent: true\n", "", "needs an action that is idempotent"},
 		{"attempts of what is irreversible", "effect: write\n    idempotent: true", "effect: irreversible", "needs an action that is idempotent"},
 		{"idempotent as text", "idempotent: true", "idempotent: yes", "want a boolean, got a string"},
-		{"neither http nor func", "    func: clock\n", "", `action "local.clock": want exactly one of http and func`},
-		{"both http and func", "    attempts: 3", "    attempts: 3\n    func: f", `action "orders.refund": want exactly one of http and func`},
+		{"neither http nor func", "    func: clock\n", "", `action "local.clock": want exactly one of http, func and activity`},
+		{"both http and func", "    attempts: 3", "    attempts: 3\n    func: f", `action "orders.refund": want exactly one of http, func and activity`},
 		{"bad func", "func: clock", `func: "a b"`, `func: "a b" is not a name`},
+		{"both func and activity", "    func: clock", "    func: clock\n    activity: A", `action "local.clock": want exactly one of http, func and activity`},
+		{"both http and activity", "    attempts: 3", "    attempts: 3\n    activity: A", `action "orders.refund": want exactly one of http, func and activity`},
+		{"no activity", "activity: SendMail", `activity: ""`, `activity: "" is not the type of an activity`},
+		{"bad activity", "activity: SendMail", `activity: "Send Mail"`, `activity: "Send Mail" is not the type of an activity`},
+		{"activity that is a list", "activity: SendMail", "activity: [SendMail]", "want a string"},
+		{"activity of the engine", "activity: SendMail", "activity: RunStep", "activity: RunStep is Interlock's own"},
 		{"no args", "    args: {type: object, additionalProperties: false}\n", "", `field "args" is missing`},
 		{"open args", "{type: object, additionalProperties: false}\n    func", "{type: object}\n    func", "additionalProperties: false"},
 		{"args of any type", "{type: object, additionalProperties: false}\n    func", "{additionalProperties: false}\n    func", "type: object"},

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/interlock-run/interlock/evidence"
@@ -20,8 +21,11 @@ const (
 )
 
 var (
-	actionName = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}(\.[a-z0-9_-]{1,63}){0,7}$`)
-	simpleName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+	actionName   = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,62}(\.[a-z0-9_-]{1,63}){0,7}$`)
+	activityType = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._:/-]{0,199}$`)
+	simpleName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+	// ownActivities are the types of Interlock's own activities.
+	ownActivities = []string{"Authorize", "Decide", "RunStep", "Seal", "Watch"}
 )
 
 // Parse reads data, the content of the catalogue file called name. The name
@@ -61,7 +65,7 @@ func parseActions(doc *strict.Doc, n *strict.Node, actions map[string]*Action) {
 
 func parseAction(doc *strict.Doc, f strict.Field) *Action {
 	m := doc.Map(f.Value, []string{"effect", "timeout", "args"},
-		"description", "idempotent", "heartbeat", "attempts", "backoff", "http", "func")
+		"description", "idempotent", "heartbeat", "attempts", "backoff", "http", "func", "activity")
 	a := &Action{
 		Name:        f.Name,
 		Description: m.String("description"),
@@ -71,6 +75,7 @@ func parseAction(doc *strict.Doc, f strict.Field) *Action {
 		Heartbeat:   m.Duration("heartbeat", minDuration, maxDuration, oneHeartbeat),
 		Backoff:     m.Duration("backoff", minDuration, maxDuration, oneBackoff),
 		Func:        m.String("func"),
+		Activity:    m.String("activity"),
 		Attempts:    1,
 	}
 	if m.Get("attempts") != nil {
@@ -99,11 +104,28 @@ func checkAction(doc *strict.Doc, m strict.Map, a *Action) {
 	if a.Attempts > 1 && !a.Idempotent && a.Effect != Read {
 		doc.Errorf(m.Place("attempts"), "attempts: more than one needs an action that is idempotent or reads")
 	}
-	hasHTTP, hasFunc := m.Get("http") != nil, m.Get("func") != nil
-	if hasHTTP == hasFunc {
-		doc.Errorf(m.Pos, "action %q: want exactly one of http and func", a.Name)
+	checkExecutor(doc, m, a)
+}
+
+// checkExecutor notes what is wrong with how a is done.
+func checkExecutor(doc *strict.Doc, m strict.Map, a *Action) {
+	ways := 0
+	for _, field := range []string{"http", "func", "activity"} {
+		if m.Get(field) != nil {
+			ways++
+		}
 	}
-	if hasFunc && !simpleName.MatchString(a.Func) {
+	if ways != 1 {
+		doc.Errorf(m.Pos, "action %q: want exactly one of http, func and activity", a.Name)
+	}
+	if m.Get("func") != nil && !simpleName.MatchString(a.Func) {
 		doc.Errorf(m.Place("func"), "func: %q is not a name", a.Func)
+	}
+	switch {
+	case m.Get("activity") == nil:
+	case !activityType.MatchString(a.Activity):
+		doc.Errorf(m.Place("activity"), "activity: %q is not the type of an activity, such as RefundOrder", a.Activity)
+	case slices.Contains(ownActivities, a.Activity):
+		doc.Errorf(m.Place("activity"), "activity: %s is Interlock's own; give yours another name", a.Activity)
 	}
 }

@@ -29,6 +29,11 @@ const (
 	Seal      = "Seal"
 )
 
+// HeaderDecision is the Temporal header in which the decision comes to an
+// activity of a team's own: a [RunInput], as JSON. The guard believes this
+// header, once it is verified, and nothing of the activity's input.
+const HeaderDecision = "interlock-decision"
+
 // The search attributes, all of type Keyword.
 const (
 	AttributeVerdict   = "InterlockVerdict"
@@ -125,6 +130,7 @@ type Cause struct {
 type PlannedStep struct {
 	ID          string   `json:"id"`
 	Action      string   `json:"action"`
+	Activity    string   `json:"activity,omitempty"` // type of the team's activity; RunStep if empty
 	Needs       []string `json:"needs,omitempty"`
 	Args        []byte   `json:"args"` // exactly the signed bytes; as JSON, encoders on the way would escape them anew
 	TimeoutMS   int64    `json:"timeoutMs"`
@@ -207,7 +213,8 @@ type DecideOutput struct {
 	Handover evidence.Digest `json:"handover"`
 }
 
-// RunInput is what RunStep is asked with.
+// RunInput is what RunStep is asked with, and, in a header, an activity of a
+// team's own.
 type RunInput struct {
 	Decision evidence.Envelope `json:"decision"`
 	Args     []byte            `json:"args"` // exactly the decided bytes

@@ -1,0 +1,118 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.temporal.io/sdk/interceptor"
+	sdk "go.temporal.io/sdk/worker"
+	"go.uber.org/zap"
+
+	"github.com/interlock-run/interlock/activities"
+	"github.com/interlock-run/interlock/activities/executor"
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+// GuardConfig holds what [NewGuard] needs. Every field is required unless it
+// says otherwise.
+type GuardConfig struct {
+	Trust     *evidence.Trust
+	Key       *evidence.Signer // signs outcomes
+	Name      string           // of the key in the trust root
+	Catalogue string           // path of the catalogue
+	Store     string           // path of the evidence store, the control plane's
+	Log       *zap.Logger
+
+	// Secrets and Funcs are for the actions of the catalogue that are not
+	// activities; see [Steps] and [Guard.Register].
+	Secrets executor.Secrets
+	Funcs   map[string]executor.Executor
+
+	// Near names more places where keys of other roles could be. Optional.
+	Near Near
+}
+
+// A Guard is a Temporal worker interceptor that makes the activities of a
+// worker governed actions:
+//
+//	w := sdk.New(client, "interlock-steps", sdk.Options{Interceptors: []interceptor.WorkerInterceptor{guard}})
+//
+// An activity behind it runs only as a step of a governed execution: with a
+// signed decision that names, in the catalogue, this type of activity, bound to
+// this run and queue, under a live lease, once. Every other call is refused and
+// calls nothing: from another workflow, from a client, as a local activity, on
+// another queue. That goes for every activity of the worker, also those that
+// the catalogue does not name; give ungoverned ones a worker of their own.
+// Workflows and Nexus operations of the worker are not guarded.
+//
+// An activity takes one argument besides its context, and gets the decided
+// arguments in it, decoded by encoding/json: one that the type has no field for
+// fails the step. Its context ends when the lease does. [executor.CallFrom] gives it its
+// idempotency key. An error that it returns leaves the effect unknown, unless
+// it is or wraps an [executor.Error] that knows better; a non-retryable
+// application error ends the attempts. An activity that returns
+// activity.ErrResultPending cannot be governed.
+//
+// Put the guard last among the interceptors. No other option of the worker is
+// needed: the lease is enforced whatever they are. With the SDK's own heartbeat
+// throttle an activity hears of its cancellation up to 0.8 of the action's
+// heartbeat time later; MaxHeartbeatThrottleInterval of 50 ms, as in [Options],
+// spares it that. A WorkerStopTimeout gives steps the time to end before Close
+// closes the store under them. An activity's own heartbeats and their details work as
+// without the guard.
+//
+// A Guard is safe for concurrent use, by more than one worker.
+type Guard struct {
+	interceptor.WorkerInterceptor
+	steps *activities.Steps
+	store *store.Store
+}
+
+// NewGuard returns a guard, or [ErrConfig] with everything that is wrong. It
+// opens the evidence store and proves that it can write to it; the caller must
+// call Close.
+func NewGuard(ctx context.Context, c GuardConfig) (*Guard, error) {
+	err := errors.Join(
+		missing(c.Trust == nil, "a trust root"),
+		missing(c.Catalogue == "", "the path of the catalogue"),
+		missing(c.Store == "", "the path of the evidence store"),
+		missing(c.Log == nil, "a logger"),
+	)
+	if err != nil {
+		return nil, err
+	}
+	role := Config{Trust: c.Trust, Catalogue: c.Catalogue, Steps: &Steps{Key: c.Key}, Near: c.Near}
+	if err := errors.Join(everyRole(c.Trust), role.apart()); err != nil {
+		return nil, err
+	}
+	cat, err := readCatalogue(c.Catalogue)
+	if err != nil {
+		return nil, err
+	}
+	st, err := store.Open(ctx, c.Store)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	if err := st.Ping(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: the evidence store takes no writes: %w", ErrConfig, err), st.Close())
+	}
+	steps, err := newSteps(c.Trust, &Steps{Key: c.Key, Name: c.Name, Secrets: c.Secrets, Funcs: c.Funcs}, c.Catalogue, cat, st, "steps", c.Log)
+	if err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return &Guard{WorkerInterceptor: steps.Interceptor(), steps: steps, store: st}, nil
+}
+
+// Register registers what carries out the other actions of the catalogue,
+// over HTTP or by a function. It is needed only if there are such actions.
+func (g *Guard) Register(w sdk.ActivityRegistry) { register(w, contract.RunStep, g.steps.RunStep) }
+
+// Close waits for the last outcomes to be stored and closes the store. Call it
+// after the worker has stopped.
+func (g *Guard) Close() error {
+	g.steps.Drain()
+	return g.store.Close()
+}
