@@ -11,6 +11,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/crash"
 	"github.com/interlock-run/interlock/policy/catalogue"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
@@ -37,6 +38,7 @@ func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*co
 	if err := onlyLocal(ctx); err != nil {
 		return nil, err
 	}
+	crash.Point("authorize.begin")
 	run := runOf(ctx)
 	x, err := c.open(ctx, run)
 	if err != nil {
@@ -52,8 +54,10 @@ func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*co
 		x.abandon()
 		return nil, err
 	}
+	crash.Point("authorize.decided")
 	err = c.commit(ctx, x.execution, onceOnly(nonce))
 	if err == nil {
+		crash.Point("authorize.stored")
 		defer x.release()
 		return c.admission(x.execution), nil
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/crash"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
@@ -40,6 +41,7 @@ func (c *Control) Decide(ctx context.Context, in contract.DecideInput) (*contrac
 }
 
 func (c *Control) decide(ctx context.Context, in contract.DecideInput) (*contract.DecideOutput, error) {
+	crash.Point("decide.begin")
 	run := c.chainOf(ctx)
 	x, err := c.open(ctx, run)
 	if errors.Is(err, errHead) || errors.Is(err, store.ErrCorrupt) {
@@ -52,6 +54,7 @@ func (c *Control) decide(ctx context.Context, in contract.DecideInput) (*contrac
 	fresh := x.fresh
 	out, err := c.extend(ctx, x.execution, in)
 	if err == nil {
+		crash.Point("decide.signed")
 		err = c.commit(ctx, x.execution, nil)
 	}
 	switch {
@@ -67,6 +70,10 @@ func (c *Control) decide(ctx context.Context, in contract.DecideInput) (*contrac
 	case err != nil:
 		x.abandon()
 		return nil, storeError(err)
+	}
+	crash.Point("decide.stored")
+	if !out.Handover.IsZero() {
+		crash.Point("handover.stored")
 	}
 	out.Entries = x.since(in.Head, in.Fresh)
 	x.release()

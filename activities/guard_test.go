@@ -110,6 +110,7 @@ func TestGuard(t *testing.T) {
 			<-ctx.Done()
 			return nil, &executor.Error{Cause: "x", NoEffect: true}
 		}, status: evidence.StatusCancelled, cause: evidence.CauseLapsed, calls: 1},
+		{name: "a lease that ends while the slot is taken", action: "once", change: soon, config: func(c *activities.StepsConfig) { c.Store = slow{c.Store} }, status: evidence.StatusCancelled, cause: evidence.CauseLapsed},
 		{name: "a forged renewal", action: "once", change: soon, act: untilStopped, before: renewBy(evidencetest.Worker), status: evidence.StatusUnknown, cause: evidence.CauseLapsed, calls: 1},
 		{name: "a real renewal", action: "once", change: lapsed, before: renewBy(evidencetest.Authority), status: evidence.StatusDone, calls: 1},
 
@@ -335,4 +336,12 @@ type forgetful struct{ activities.Effects }
 
 func (forgetful) Finish(context.Context, store.Run, string, evidence.Envelope) error {
 	return store.ErrUnavailable
+}
+
+// slow is a store that takes longer for a slot than a lease lasts.
+type slow struct{ activities.Effects }
+
+func (s slow) Take(ctx context.Context, slot store.Slot) (store.Slot, error) {
+	time.Sleep(500 * time.Millisecond)
+	return s.Effects.Take(ctx, slot)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/crash"
 	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/policy/catalogue"
 	"github.com/interlock-run/interlock/workflows/contract"
@@ -155,6 +156,7 @@ func (j *job) act(ctx context.Context) (*contract.RunOutput, error) {
 	yielding, yielded := j.yield(ctx, timed)
 	result, err := j.execute(yielding)
 	why := context.Cause(yielding) // before the calls below end it as well
+	crash.Point("effect.done")
 	yielded()
 	cancel()
 	v.end()
@@ -290,6 +292,7 @@ func (j *job) finish(ctx context.Context, status evidence.Status, cause string, 
 	if err != nil {
 		return nil, err
 	}
+	crash.Point("outcome.signed")
 	// The effect has happened or not: a cancelled context must not lose the
 	// record of it. A step that can be repeated need not wait for the disk:
 	// losing its answer costs one more attempt with the same key.
@@ -313,7 +316,9 @@ func (j *job) store(ctx context.Context, outcome evidence.Envelope) {
 	}
 	if err := j.s.c.Store.Finish(ctx, j.run, j.decision.Step, outcome); err != nil {
 		j.s.c.Log.Error("outcome not stored by the worker", zap.String("execution", j.call.Execution), zap.String("step", j.call.Step), zap.Error(err))
+		return
 	}
+	crash.Point("outcome.stored")
 }
 
 func (j *job) outcome(status evidence.Status, cause string, result json.RawMessage) (*contract.RunOutput, error) {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/crash"
 	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
@@ -44,6 +45,7 @@ func (c *Control) Seal(ctx context.Context, in contract.SealInput) (*contract.Se
 }
 
 func (c *Control) sealStored(ctx context.Context, in contract.SealInput) (*contract.SealOutput, error) {
+	crash.Point("seal.begin")
 	x, err := c.open(ctx, runOf(ctx))
 	if err != nil {
 		return nil, storeError(err)
@@ -55,6 +57,7 @@ func (c *Control) sealStored(ctx context.Context, in contract.SealInput) (*contr
 		err = c.end(ctx, x.execution, in)
 	}
 	if err == nil {
+		crash.Point("seal.signed")
 		err = c.commit(ctx, x.execution, nil)
 	}
 	if err != nil {
@@ -67,6 +70,7 @@ func (c *Control) sealStored(ctx context.Context, in contract.SealInput) (*contr
 		}
 		return nil, storeError(err)
 	}
+	crash.Point("seal.stored")
 	out := sealed(x.execution, in)
 	c.cache.drop(x.run) // a sealed execution is not asked for again
 	x.release()
@@ -84,6 +88,7 @@ func (c *Control) end(ctx context.Context, x *execution, in contract.SealInput) 
 		if err := c.recover(ctx, x, began); err != nil {
 			return err
 		}
+		crash.Point("seal.fenced")
 		if bad := c.trip(ctx, x, in.Head); bad != nil && halt.Check == "" {
 			halt = *bad
 		}

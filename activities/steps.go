@@ -17,6 +17,7 @@ import (
 	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/crash"
 	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/policy/catalogue"
 	"github.com/interlock-run/interlock/workflows/contract"
@@ -125,20 +126,24 @@ func (s *Steps) RunStep(ctx context.Context, in contract.RunInput) (*contract.Ru
 // guard is the one way to an effect: RunStep's, and that of the team's activity
 // t, which is nil for RunStep.
 func (s *Steps) guard(ctx context.Context, in contract.RunInput, t *task) (*contract.RunOutput, error) {
+	crash.Point("step.received")
 	j, err := s.verify(ctx, in, t)
 	if err != nil {
 		s.c.Log.Warn("step refused", zap.String("execution", activity.GetInfo(ctx).WorkflowExecution.ID), zap.Error(err))
 		return nil, err
 	}
+	crash.Point("step.verified")
 	stop := j.beat(ctx)
 	defer stop()
 	if err := j.awaitLease(ctx); err != nil {
 		return j.refused(ctx, err)
 	}
+	crash.Point("slot.before")
 	done, err := j.take(ctx)
 	if done != nil || err != nil {
 		return done, err
 	}
+	crash.Point("slot.taken")
 	return j.act(ctx)
 }
 

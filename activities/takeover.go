@@ -9,6 +9,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/crash"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
@@ -22,6 +23,7 @@ func (c *Control) handOver(x *execution) (*contract.DecideOutput, error) {
 		c.c.Log.Error("handover not possible", zap.String("execution", x.run.Workflow), zap.Error(err))
 		return haltOutput("handover.impossible", err), nil
 	}
+	crash.Point("handover.signed")
 	return &contract.DecideOutput{Handover: x.lineage.HandedOver().Digest}, nil
 }
 
@@ -46,6 +48,7 @@ func (c *Control) TakeOver(ctx context.Context, in contract.TakeOverInput) (*con
 }
 
 func (c *Control) takeOver(ctx context.Context, run store.Run, in contract.TakeOverInput) (*contract.Admission, error) {
+	crash.Point("takeover.begin")
 	x, err := c.open(ctx, run)
 	if err != nil {
 		return c.unstored(ctx, run, in.Request, err)
@@ -113,6 +116,7 @@ func (c *Control) continueIn(ctx context.Context, from *execution, run store.Run
 	if err := c.sign(from, c.c.Authority, t); err != nil {
 		return nil, fmt.Errorf("%w: couldn't sign the takeover: %w", store.ErrUnavailable, err)
 	}
+	crash.Point("takeover.signed")
 	err = answering(ctx, func() error {
 		_, err := c.c.Store.Continue(ctx, from.run, run, head, handed.Digest, from.envs[head.Seq])
 		return err
@@ -120,6 +124,7 @@ func (c *Control) continueIn(ctx context.Context, from *execution, run store.Run
 	if err != nil {
 		return nil, err
 	}
+	crash.Point("takeover.stored")
 	return c.admissionAfter(from, head), nil
 }
 

@@ -20,7 +20,7 @@ var (
 	// errUnfit: a probe of this step worker failed.
 	errUnfit = errors.New("this step worker is not what it should be")
 	// errCutOff: nobody can say whether the step is still wanted.
-	errCutOff = errors.New("Temporal was not reached for too long")
+	errCutOff = errors.New("the Temporal service was not reached for too long")
 	// errOvertaken: a later attempt at the step has begun, or it has ended.
 	errOvertaken = errors.New("a later attempt at the step is in charge")
 )
@@ -41,6 +41,9 @@ type vigil struct {
 func (j *job) watchOver(ctx context.Context) (context.Context, *vigil) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	v := &vigil{j: j, cancel: cancel, done: make(chan struct{})}
+	if j.lease.left() <= 0 { // it ended while the slot was taken: now, not when holdLease gets its turn
+		cancel(errLapsed)
+	}
 	go v.holdLease(ctx)
 	go v.holdContact(ctx)
 	go v.attestAgain(ctx)

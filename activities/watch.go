@@ -12,6 +12,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/crash"
 	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
@@ -44,6 +45,7 @@ type window struct {
 // Temporal, nobody renews, and the steps stop by themselves when their lease
 // ends.
 func (c *Control) Watch(ctx context.Context, in contract.WatchInput) (*contract.WatchOutput, error) {
+	crash.Point("watch.begin")
 	w, halt, err := c.newWindow(ctx, in)
 	if err != nil || halt != nil {
 		return haltWatch(nil, halt), err
@@ -183,9 +185,11 @@ func (w *window) renewOnce(ctx context.Context, now evidence.Time, probes []evid
 	if err != nil {
 		return nil, err
 	}
+	crash.Point("watch.signed")
 	err = answering(ctx, func() error { return w.c.c.Store.Renew(ctx, w.run, next, signed) })
 	switch {
 	case err == nil:
+		crash.Point("watch.stored")
 		w.lease, w.last = next, &signed
 		return nil, nil
 	case errors.Is(err, store.ErrStale):

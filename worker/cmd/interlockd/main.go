@@ -9,6 +9,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/interlock-run/interlock/internal/crash"
 )
 
 // The exit codes of interlockd.
@@ -24,6 +26,9 @@ func main() {
 }
 
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	if crash.Built {
+		fmt.Fprintln(stdout, "interlockd: TRIAL BUILD: it can be made to kill processes; not for use")
+	}
 	cmd := rootCommand(stdout, stderr)
 	cmd.SetArgs(args)
 	err := cmd.ExecuteContext(ctx)

@@ -1,0 +1,362 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/interlock-run/interlock/deploy/trial/rig"
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/internal/crash"
+	"github.com/interlock-run/interlock/starter"
+	"github.com/interlock-run/interlock/workflows/contract"
+)
+
+const (
+	lease    = 2 * time.Second
+	interval = 250 * time.Millisecond
+	slowly   = lease + lease/4 // longer than the first lease
+
+	// shortest is the least number of events after which an execution goes on
+	// in a new run, and lookups are how many steps get there.
+	shortest = 40
+	lookups  = 7
+
+	// patience bounds the time until the strike, and again until the seal. A
+	// workflow task that died with its worker is given out again after 10 s.
+	patience = 2 * time.Minute
+)
+
+// A result is what became of one trial.
+type result struct {
+	trial
+	facts   rig.Facts
+	books   rig.Books
+	effects int
+	took    time.Duration
+	wrong   []string // every violation
+	err     error    // why the trial could not be made
+}
+
+func (r *result) bad() bool { return r.err != nil || len(r.wrong) > 0 }
+
+// stageTrial runs one trial on a stage of its own. The folder of one that went
+// well is removed, unless it is to be kept.
+func stageTrial(ctx context.Context, r *rig.Rig, t trial, o options) result {
+	res := result{trial: t}
+	began := time.Now()
+	set := rig.Options{Lease: lease, Interval: interval, Heartbeat: time.Second}
+	if t.long {
+		set.MaxEvents = shortest
+	}
+	s, err := r.Stage(ctx, t.name(), set)
+	if err != nil {
+		res.err = err
+		return res
+	}
+	d := &director{t: t, s: s, pause: o.pause}
+	res.err = d.perform(ctx, &res)
+	res.took = time.Since(began)
+	res.err = errors.Join(res.err, s.Close())
+	if !res.bad() && !o.keep {
+		res.err = s.Remove()
+	}
+	return res
+}
+
+// A director runs one trial.
+type director struct {
+	t trial
+	s *rig.Stage
+
+	pause  time.Duration
+	asleep *rig.Proc // the frozen process, once it is
+	strike sync.Once // of the world
+}
+
+// perform lets the execution run into the strike, starts again what was
+// killed, waits for the seal, and compares.
+func (d *director) perform(ctx context.Context, res *result) error {
+	if err := d.open(ctx); err != nil {
+		return err
+	}
+	x, err := d.s.Agent.Start(ctx, request(d.t))
+	if err != nil {
+		return err
+	}
+	end := d.wait(ctx, x)
+	if d.t.unmade {
+		if err := d.cancelOnceOrdered(ctx, x); err != nil {
+			return err
+		}
+	}
+	if err := d.struck(ctx, end); err != nil {
+		return err
+	}
+	time.Sleep(d.pause)
+	if err := d.s.Start(ctx, nil, d.missing()...); err != nil {
+		return err
+	}
+	<-end.over
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if end.receipt == nil {
+		res.wrong = append(res.wrong, fmt.Sprintf("no seal: %v", end.err))
+		return nil
+	}
+	if d.t.victim == frozen {
+		if err := d.wake(ctx, res); err != nil {
+			return err
+		}
+	}
+	return d.compare(ctx, x, res)
+}
+
+// open starts the processes, one of them with the charge.
+func (d *director) open(ctx context.Context) error {
+	d.s.World.Meet(d.before, d.after)
+	for _, role := range []string{rig.Control, rig.Steps} {
+		if d.t.unmade && role == rig.Steps {
+			continue
+		}
+		var env []string
+		if role == string(d.t.Process) {
+			env = d.charge()
+		}
+		if err := d.s.Start(ctx, env, role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// charge is the environment of the process that passes the point.
+func (d *director) charge() []string {
+	var files []string
+	for _, role := range d.t.roles() {
+		files = append(files, d.s.PIDFile(role))
+	}
+	env := []string{
+		fmt.Sprintf("INTERLOCK_CRASH=%s:%d", d.t.Name, d.t.pass),
+		"INTERLOCK_CRASH_KILL=" + strings.Join(files, ","),
+		"INTERLOCK_CRASH_LOG=" + d.log(),
+	}
+	if d.t.victim == frozen {
+		env = append(env, "INTERLOCK_CRASH_FREEZE=1")
+	}
+	return env
+}
+
+func (d *director) log() string { return d.s.Path("strike.log") }
+
+// before strikes when a call has arrived. A caller that was killed has its
+// connection reset: nothing of what it asked for is done.
+func (d *director) before(ctx context.Context, c rig.Call) error {
+	if d.t.slow && strings.HasSuffix(c.Path, "/refund") && c.N == 1 {
+		time.Sleep(slowly)
+	}
+	if d.t.Name == crash.WorldArrived && d.meant(c) {
+		d.strike.Do(d.kill)
+		if d.t.victim != rig.Control {
+			return errors.New("the caller is dead")
+		}
+	}
+	return nil
+}
+
+// after strikes when a call was applied and not answered.
+func (d *director) after(c rig.Call) {
+	if d.t.Name == crash.WorldApplied && d.meant(c) {
+		d.strike.Do(d.kill)
+	}
+}
+
+// meant reports whether the strike is meant for this call.
+func (d *director) meant(c rig.Call) bool {
+	return c.N == 1 && (d.t.pass == letter) == c.Letter() && (c.Letter() || strings.HasSuffix(c.Path, "/refund"))
+}
+
+// kill kills the victims, from here, and logs that as they would.
+func (d *director) kill() {
+	if err := os.WriteFile(d.log(), []byte(d.t.Name+"\n"), 0o600); err != nil {
+		return // then the point was not hit, which fails the trial
+	}
+	for _, role := range d.t.roles() {
+		d.s.Proc(role).Kill()
+	}
+}
+
+// struck waits until the victims are dead, and makes sure that the point was
+// hit and nobody else died.
+func (d *director) struck(ctx context.Context, end *ending) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if d.t.victim == frozen {
+		return d.froze(ctx, end)
+	}
+	for _, role := range d.t.roles() {
+		select {
+		case <-d.s.Proc(role).Done():
+		case <-ctx.Done():
+			return fmt.Errorf("%s was not killed: %w", role, d.notHit())
+		case <-end.over:
+			// The execution may have ended at the very moment of the strike.
+			select {
+			case <-d.s.Proc(role).Done():
+			case <-time.After(5 * time.Second):
+				return fmt.Errorf("the execution ended and %s was not killed: %w", role, d.notHit())
+			}
+		}
+	}
+	return d.notHit()
+}
+
+// froze waits until the point was hit, and a moment for the signal to arrive.
+func (d *director) froze(ctx context.Context, end *ending) error {
+	for d.notHit() != nil {
+		select {
+		case <-ctx.Done():
+			return d.notHit()
+		case <-end.over:
+			return d.notHit()
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	time.Sleep(200 * time.Millisecond)
+	d.asleep = d.s.Proc(string(d.t.Process))
+	return nil
+}
+
+// wake lets the frozen process go on when the last lease is over. Whatever it
+// still does now, the world must not hear of it.
+func (d *director) wake(ctx context.Context, res *result) error {
+	time.Sleep(lease + lease/4)
+	before, err := d.s.World.Books(ctx)
+	if err != nil {
+		return err
+	}
+	if err := d.asleep.Thaw(); err != nil {
+		return err
+	}
+	time.Sleep(time.Second)
+	after, err := d.s.World.Books(ctx)
+	for _, c := range after.Calls[len(before.Calls):] {
+		res.wrong = append(res.wrong, fmt.Sprintf("the process that was frozen made the call %s, without a lease", c.What))
+	}
+	return err
+}
+
+// errNotHit means that the trial proves nothing.
+var errNotHit = errors.New("the point was not hit")
+
+func (d *director) notHit() error {
+	said, err := os.ReadFile(d.log())
+	if err != nil || strings.TrimSpace(string(said)) != d.t.Name {
+		return fmt.Errorf("%w: the log says %q", errNotHit, said)
+	}
+	return nil
+}
+
+// missing are the roles whose process is not there.
+func (d *director) missing() []string {
+	var roles []string
+	for _, role := range []string{rig.Control, rig.Steps} {
+		if p := d.s.Proc(role); p == nil || slices.Contains(d.t.roles(), role) {
+			roles = append(roles, role)
+		}
+	}
+	return roles
+}
+
+// An ending is how an execution ended.
+type ending struct {
+	over    chan struct{} // closed when it has; what follows is set before
+	receipt *contract.Receipt
+	err     error // why there is no receipt: a violation
+}
+
+// wait waits for the end of x.
+func (d *director) wait(ctx context.Context, x *starter.Execution) *ending {
+	e := &ending{over: make(chan struct{})}
+	go func() {
+		ctx, cancel := context.WithTimeoutCause(ctx, 2*patience, fmt.Errorf("it was given %v", 2*patience))
+		defer cancel()
+		defer close(e.over)
+		receipt, err := x.Wait(ctx)
+		var verdict *starter.VerdictError
+		if err == nil || errors.As(err, &verdict) {
+			e.receipt = receipt
+			return
+		}
+		e.err = err
+	}()
+	return e
+}
+
+// cancelOnceOrdered cancels the execution when its first step was handed out
+// and there is nobody to do it.
+func (d *director) cancelOnceOrdered(ctx context.Context, x *starter.Execution) error {
+	for {
+		p, err := d.s.Agent.Progress(ctx, x.ID())
+		if err == nil && len(p.Steps) > 0 && p.Steps[0].State == contract.StepRunning {
+			return x.Cancel(ctx)
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// compare holds the world's books against the proof, when nothing runs any
+// more.
+func (d *director) compare(ctx context.Context, x *starter.Execution, res *result) error {
+	proof, err := d.s.Agent.Proof(ctx, x.ID())
+	if err != nil {
+		return err
+	}
+	data, err := proof.Encode()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(d.s.Path("proof.json"), data, 0o600); err != nil {
+		return err
+	}
+	d.s.StopProcs()
+	if err := d.s.World.Settle(); err != nil {
+		return err
+	}
+	if res.books, err = d.s.World.Books(ctx); err != nil {
+		return err
+	}
+	res.effects = len(res.books.Effects)
+	if res.facts, err = rig.FactsOf(d.s.Trust, proof); err != nil {
+		res.wrong = append(res.wrong, err.Error())
+		return nil
+	}
+	res.wrong = append(res.wrong, rig.Compare(res.facts, res.books)...)
+	return nil
+}
+
+// request is what is asked for: something to read, something that can be
+// repeated, and something that cannot.
+func request(t trial) *evidence.Request {
+	steps := []evidence.Step{rig.Lookup("lookup")}
+	last := "lookup"
+	for i := range lookups {
+		if t.long {
+			id := fmt.Sprintf("lookup%d", i)
+			steps = append(steps, rig.Lookup(id, last))
+			last = id
+		}
+	}
+	steps = append(steps, rig.Refund("refund", last), rig.Letter("letter", "refund"))
+	return rig.Request(t.name(), "to be killed at "+t.Name, steps...)
+}

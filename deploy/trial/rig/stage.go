@@ -1,0 +1,135 @@
+package rig
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/keyfile"
+	"github.com/interlock-run/interlock/starter"
+)
+
+// The roles of interlockd, each a process.
+const (
+	Control = "control"
+	Steps   = "steps"
+)
+
+// Options say how a stage is set.
+type Options struct {
+	// Lease and Interval are those of interlock.yaml.
+	Lease, Interval time.Duration
+	// Heartbeat is the actions' own: how soon Temporal takes a step worker for
+	// dead, and gives the step to another.
+	Heartbeat time.Duration
+	// MaxEvents is that of interlock.yaml; 4000 by default.
+	MaxEvents int
+	// StepsVia is the address at which the step worker finds Temporal, such as
+	// that of a [Proxy]. The server's own by default.
+	StepsVia string
+}
+
+// A Stage is everything that one trial needs. Processes are started by Start.
+type Stage struct {
+	Name  string
+	World *World
+	Agent *starter.Starter // asks for executions
+	Trust *evidence.Trust
+
+	rig   *Rig
+	dir   string
+	procs map[string]*Proc // by role; the one started last
+	all   []*Proc
+}
+
+// Stage sets a stage, on which nothing runs but the outside world.
+func (r *Rig) Stage(ctx context.Context, name string, o Options) (*Stage, error) {
+	s := &Stage{Name: name, rig: r, dir: r.dir + "/" + name, procs: map[string]*Proc{}}
+	if o.StepsVia == "" {
+		o.StepsVia = r.temporal.Address
+	}
+	if o.MaxEvents == 0 {
+		o.MaxEvents = 4000
+	}
+	token, err := s.makeFolders()
+	if err != nil {
+		return nil, fmt.Errorf("stage %s: %w", name, err)
+	}
+	if s.World, err = openWorld(ctx, s.Path("desk.db"), token); err != nil {
+		return nil, fmt.Errorf("stage %s: %w", name, err)
+	}
+	err = s.configure(settings{
+		Temporal: r.temporal.Address, StepsTemporal: o.StepsVia, Namespace: r.temporal.Namespace,
+		Queue: name, Shared: s.Path("shared"), World: s.World.Address,
+		Lease: o.Lease.String(), Interval: o.Interval.String(), Heartbeat: o.Heartbeat.String(), MaxEvents: o.MaxEvents,
+	})
+	if err == nil {
+		err = s.openAgent()
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("stage %s: %w", name, err), s.World.Close())
+	}
+	return s, nil
+}
+
+// Temporal is the address of the Temporal server.
+func (r *Rig) Temporal() string { return r.temporal.Address }
+
+func (s *Stage) openAgent() error {
+	key, err := keyfile.Load(s.Path("agent/keys/trial.pem"))
+	if err != nil {
+		return err
+	}
+	s.Agent, err = starter.New(starter.Config{Client: s.rig.client, Trust: s.Trust, Queue: s.Name, Principal: key})
+	return err
+}
+
+// Start starts interlockd in the given roles, with env added to the
+// environment, and waits until all of them work.
+func (s *Stage) Start(ctx context.Context, env []string, roles ...string) error {
+	for _, role := range roles {
+		p, err := startProc(s.rig.program, s.Path(role), role, s.Path(role+".log"), env)
+		if err != nil {
+			return err
+		}
+		s.procs[role], s.all = p, append(s.all, p)
+		if err := os.WriteFile(s.PIDFile(role), []byte(strconv.Itoa(p.PID())), 0o600); err != nil {
+			return err
+		}
+	}
+	for _, role := range roles {
+		if err := s.procs[role].ready(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Proc is the process that was started last in a role.
+func (s *Stage) Proc(role string) *Proc { return s.procs[role] }
+
+// PIDFile is the file with the id of the process in a role.
+func (s *Stage) PIDFile(role string) string { return s.Path(role + ".pid") }
+
+// StopProcs ends every process of the stage.
+func (s *Stage) StopProcs() {
+	var ending sync.WaitGroup
+	for _, p := range s.all {
+		ending.Go(p.Stop)
+	}
+	ending.Wait()
+}
+
+// Close ends everything on the stage.
+func (s *Stage) Close() error {
+	s.StopProcs()
+	return s.World.Close()
+}
+
+// Remove removes the stage's folder.
+func (s *Stage) Remove() error { return os.RemoveAll(s.dir) }
