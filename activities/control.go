@@ -57,8 +57,9 @@ type ControlConfig struct {
 // Control has the activities of the control plane. Its methods are safe for
 // concurrent use.
 type Control struct {
-	c     ControlConfig
-	cache cache
+	c       ControlConfig
+	cache   cache
+	rosters rosters
 	// requests makes the requests of the actions over HTTP, by action.
 	requests map[string]*executor.Requests
 }
@@ -82,7 +83,7 @@ func NewControl(c ControlConfig) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Control{c: c, cache: newCache(), requests: requests}, nil
+	return &Control{c: c, rosters: rosters{runs: map[store.Run]*roster{}}, cache: newCache(), requests: requests}, nil
 }
 
 func (c *ControlConfig) check() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/interlock-run/interlock/evidence"
@@ -23,6 +24,8 @@ const maxBackoff = time.Minute
 // A roster is what Watch has seen of the step workers of one execution. The
 // times in it are on the monotonic clock.
 type roster struct {
+	mu     sync.Mutex
+	window uint64               // the last that called it
 	issued map[string]time.Time // when each nonce was given out
 	steps  map[string]*sighting
 }
@@ -34,12 +37,41 @@ type sighting struct {
 	ended    bool // its last attempt said that it is over
 }
 
-func newRoster() *roster {
-	return &roster{issued: map[string]time.Time{}, steps: map[string]*sighting{}}
+// rosters keeps them from one window to the next, so that windows shorter than
+// the patience with a silent worker do not make it endless.
+type rosters struct {
+	mu   sync.Mutex
+	runs map[store.Run]*roster
+}
+
+// forWindow returns the roster of the window before, or a new one where
+// another control plane had that: what was seen here is old then.
+func (r *rosters) forWindow(run store.Run, number uint64) *roster {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old := r.runs[run]
+	if old != nil && (old.window == number || old.window+1 == number) {
+		old.window = number
+		return old
+	}
+	if len(r.runs) >= maxCached {
+		clear(r.runs) // each begins anew with its next window
+	}
+	fresh := &roster{window: number, issued: map[string]time.Time{}, steps: map[string]*sighting{}}
+	r.runs[run] = fresh
+	return fresh
+}
+
+func (r *rosters) drop(run store.Run) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.runs, run)
 }
 
 // gave notes that a lease was given out, and forgets those that are over.
 func (r *roster) gave(l evidence.Lease, length time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	now := time.Now()
 	for nonce, at := range r.issued {
 		if now.Sub(at) > 2*length {
@@ -64,6 +96,8 @@ func (w *window) rollCall(ctx context.Context, now evidence.Time) (evidence.Prob
 	for i := range said {
 		newest[said[i].Step] = &said[i]
 	}
+	w.roster.mu.Lock()
+	defer w.roster.mu.Unlock()
 	var present []evidence.Attested
 	for _, s := range slots {
 		if s.Outcome != nil || s.Worker == fenced {

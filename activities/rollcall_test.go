@@ -164,7 +164,7 @@ func TestT17AttestationsThatAreNone(t *testing.T) {
 	for name, say := range map[string]func(*speaker, evidence.Lease) *store.Attestation{"forged": forged, "withheld": withheld, "replayed": replayed} {
 		t.Run(name, func(t *testing.T) {
 			defencetest.Run(t, func(t *testing.T) bool {
-				out, _ := watchWith(t, evidence.Terms{LeaseMS: 500, IntervalMS: 40, WindowMS: 2000}, say)
+				out, _ := watchWith(t, 1, evidence.Terms{LeaseMS: 500, IntervalMS: 40, WindowMS: 2000}, say)
 				return out.Halt.Check == ""
 			}, defence.RollCall)
 		})
@@ -176,7 +176,7 @@ func rollCall(t *testing.T, say func(*speaker, evidence.Lease) *store.Attestatio
 	if want == "" {
 		terms = evidence.Terms{LeaseMS: 20_000, IntervalMS: 40, WindowMS: 400}
 	}
-	watched, stated := watchWith(t, terms, say)
+	watched, stated := watchWith(t, 1, terms, say)
 	last := stated.Probes[len(stated.Probes)-1]
 	require.Equal(t, "workers", last.Name)
 	if want == "" {
@@ -191,9 +191,9 @@ func rollCall(t *testing.T, say func(*speaker, evidence.Lease) *store.Attestatio
 	require.Zero(t, stated.Lease, "a worker that cannot be believed renews nothing")
 }
 
-// watchWith runs one window of Watch over an execution whose step a runs, and
-// returns the signal that came of it.
-func watchWith(t *testing.T, terms evidence.Terms, say func(*speaker, evidence.Lease) *store.Attestation) (*contract.WatchOutput, *evidence.Signal) {
+// watchWith runs windows of Watch over an execution whose step a runs, until one
+// halts, and returns the signal that came of it.
+func watchWith(t *testing.T, windows uint64, terms evidence.Terms, say func(*speaker, evidence.Lease) *store.Attestation) (*contract.WatchOutput, *evidence.Signal) {
 	t.Helper()
 	p := newPlane(t)
 	p.terms = terms
@@ -215,10 +215,24 @@ func watchWith(t *testing.T, terms evidence.Terms, say func(*speaker, evidence.L
 		return say(s, l)
 	}}
 	p.build()
-	watched, err := call[contract.WatchOutput](p, p.act.Watch, contract.WatchInput{Head: p.head, Number: 1, Binding: ticket.Binding})
-	require.NoError(t, err)
-	require.NotNil(t, watched.Signal)
+	var watched *contract.WatchOutput
+	for number := uint64(1); number <= windows; number++ {
+		watched, err = call[contract.WatchOutput](p, p.act.Watch, contract.WatchInput{Head: p.head, Number: number, Binding: ticket.Binding})
+		require.NoError(t, err)
+		require.NotNil(t, watched.Signal)
+		if watched.Halt.Check != "" {
+			break
+		}
+	}
 	signal, err := trust(t).Open(*watched.Signal)
 	require.NoError(t, err)
 	return watched, signal.Predicate.(*evidence.Signal)
+}
+
+// TestT17SilenceOutlastsWindows has windows that are shorter than the patience
+// with a silent worker.
+func TestT17SilenceOutlastsWindows(t *testing.T) {
+	silent := func(*speaker, evidence.Lease) *store.Attestation { return nil }
+	out, _ := watchWith(t, 100, evidence.Terms{LeaseMS: 500, IntervalMS: 40, WindowMS: 60}, silent)
+	require.Equal(t, "probe.workers", out.Halt.Check)
 }

@@ -73,6 +73,7 @@ func (c *Control) sealStored(ctx context.Context, in contract.SealInput) (*contr
 	crash.Point("seal.stored")
 	out := sealed(x.execution, in)
 	c.cache.drop(x.run) // a sealed execution is not asked for again
+	c.rosters.drop(x.run)
 	x.release()
 	return out, nil
 }

@@ -106,7 +106,7 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 	if err != nil {
 		return nil, &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}, nil
 	}
-	roster := newRoster()
+	roster := c.rosters.forWindow(run, in.Number)
 	roster.gave(lease, time.Duration(g.Terms.LeaseMS)*time.Millisecond)
 	return &window{
 		c: c, run: run, in: in, lease: lease, roster: roster,

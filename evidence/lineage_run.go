@@ -1,5 +1,33 @@
 package evidence
 
+// BindingOf returns the run that a record is bound to; false for a request,
+// which is made before there is one.
+func BindingOf(p Predicate) (Binding, bool) {
+	switch p := p.(type) {
+	case *Grant:
+		return p.Binding, true
+	case *Decision:
+		return p.Binding, true
+	case *Outcome:
+		return p.Binding, true
+	case *Signal:
+		return p.Binding, true
+	case *Handover:
+		return p.Binding, true
+	case *Takeover:
+		return p.Binding, true
+	case *Halt:
+		return p.Binding, true
+	case *Seal:
+		return p.Binding, true
+	case *Resolution:
+		return p.Binding, true
+	case *Attestation:
+		return p.Binding, true
+	}
+	return Binding{}, false
+}
+
 // A chain passes from one run of a workflow to the next by two records: the
 // handover is the last of the one run, the takeover the first of the other.
 
