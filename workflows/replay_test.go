@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +22,7 @@ import (
 	"github.com/interlock-run/interlock/deploy/devserver/devservertest"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/evidencetest"
+	governing "github.com/interlock-run/interlock/worker"
 	"github.com/interlock-run/interlock/worker/workertest"
 	"github.com/interlock-run/interlock/workflows"
 	"github.com/interlock-run/interlock/workflows/contract"
@@ -114,6 +116,14 @@ func endings() []ending {
 			}},
 		{name: "completed-activity", verdict: evidence.Completed, options: []workertest.Option{withShipping}, steps: []evidence.Step{
 			step("lookup", "desk.read", `{"id":"1"}`), step("ship", "desk.ship", `{"order":"<1>"}`, "lookup")}},
+		{name: "completed-continued", verdict: evidence.Completed, terms: quick,
+			options: []workertest.Option{workertest.WithConfig(func(c *governing.Config) { c.Control.MaxEvents = 60 })},
+			steps:   []evidence.Step{step("ship", "desk.wait", `{}`), step("a", "desk.note", `{}`, "ship"), step("b", "desk.note", `{}`, "a"), step("c", "desk.pay", `{"amount":7}`, "b")},
+			during: func(t *testing.T, f *workertest.Fixture, run client.WorkflowRun) {
+				f.World.Await(t)
+				require.Eventually(t, func() bool { return f.Progress(run).Signals >= 7 }, time.Minute, 50*time.Millisecond)
+				f.World.Release()
+			}},
 		{name: "denied-request", verdict: evidence.Denied, purpose: "sabotage", steps: []evidence.Step{step("a", "desk.read", `{}`)}},
 		{name: "denied-step", verdict: evidence.Denied, steps: []evidence.Step{
 			step("a", "desk.read", `{}`), step("b", "desk.forbidden", `{}`, "a")}},
@@ -164,7 +174,13 @@ func TestRecord(t *testing.T) {
 				e.during(t, f, run)
 			}
 			require.Equal(t, e.verdict, f.Verified(run).Verdict)
-			save(t, f, run, e.name)
+			for i, id := range f.Runs(run) {
+				name := e.name
+				if i > 0 {
+					name = fmt.Sprintf("%s-%d", name, i+1)
+				}
+				save(t, f, f.Client.GetWorkflow(t.Context(), run.GetID(), id), name)
+			}
 		})
 	}
 }
