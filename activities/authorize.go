@@ -185,7 +185,11 @@ func (c *Control) answer(x *execution, request evidence.Envelope, r *refusal) er
 
 // replayed denies a request whose nonce another run has consumed.
 func (c *Control) replayed(ctx context.Context, run store.Run, request evidence.Envelope) (*contract.Admission, error) {
-	return c.deny(ctx, run, request, &refusal{cause: "request.replayed", reason: "the request was used before"}, true)
+	a, err := c.deny(ctx, run, request, &refusal{cause: "request.replayed", reason: "the request was used before"}, true)
+	if err != nil {
+		return c.unstored(ctx, run, request, err)
+	}
+	return a, nil
 }
 
 // unstored is the answer to a store that fails: try again, and deny in the
@@ -212,7 +216,7 @@ func (c *Control) deny(ctx context.Context, run store.Run, request evidence.Enve
 	}
 	if keep {
 		if err := c.commit(ctx, x, nil); err != nil {
-			return c.unstored(ctx, run, request, err)
+			return nil, storeError(err)
 		}
 	}
 	return c.admission(x), nil

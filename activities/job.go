@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -58,26 +59,34 @@ func (j *job) beat(ctx context.Context) func() {
 func (j *job) awaitLease(ctx context.Context) error { return j.lease.await(ctx) }
 
 // refused is the answer when there was no live lease: a signed one, because
-// the decision was good. It says that nothing began only if that is so: an
-// earlier attempt may have taken the slot.
+// the decision was good. It says that nothing began only if that is so, and
+// stays so: an earlier attempt may have taken the slot, and a later one could,
+// so the slot is taken for good. Whoever owns Temporal chooses which of two
+// outcomes the workflow gets.
 func (j *job) refused(ctx context.Context, err error) (*contract.RunOutput, error) {
 	if !errors.Is(err, errLapsed) {
 		return nil, err // cancelled while it waited; Seal looks at the slot
 	}
-	slots, err := j.s.c.Store.Slots(ctx, j.run)
-	if err != nil {
+	slot, err := j.s.c.Store.Take(ctx, store.Slot{
+		Run: j.run, Step: j.decision.Step, Decision: j.digest, Key: j.decision.Key, Worker: fenced, At: j.started,
+	})
+	switch {
+	case err == nil:
+		return j.finish(ctx, evidence.StatusRefused, "lease", nil)
+	case errors.Is(err, store.ErrNoRun):
+		return nil, refuse("store", "this worker's evidence store is not the one of the control plane")
+	case !errors.Is(err, store.ErrTaken):
 		return nil, storeError(err)
+	case slot.Decision != j.digest:
+		return nil, refuse("slot", "the effect slot was taken for another decision")
+	case slot.Outcome != nil:
+		return j.again(*slot.Outcome)
+	case slot.Worker == fenced:
+		return nil, refuse("sealed", "the step was given up, or the execution is over")
+	case j.action.Effect != catalogue.Read:
+		return j.finish(ctx, evidence.StatusUnknown, evidence.CauseLapsed, nil)
 	}
-	for _, slot := range slots {
-		switch {
-		case slot.Step != j.decision.Step:
-		case slot.Outcome != nil:
-			return j.again(*slot.Outcome)
-		case j.action.Effect != catalogue.Read:
-			return j.finish(ctx, evidence.StatusUnknown, evidence.CauseLapsed, nil)
-		}
-	}
-	return j.outcome(evidence.StatusRefused, "lease", nil)
+	return j.finish(ctx, evidence.StatusRefused, "lease", nil)
 }
 
 // take takes the effect slot of the step. It returns an output where the step
@@ -98,12 +107,12 @@ func (j *job) take(ctx context.Context) (*contract.RunOutput, error) {
 		return nil, refuse("store", "this worker's evidence store is not the one of the control plane")
 	case !errors.Is(err, store.ErrTaken):
 		return nil, storeError(err)
-	case slot.Worker == fenced:
-		return nil, refuse("sealed", "the execution is over")
 	case slot.Decision != j.digest:
 		return nil, refuse("slot", "the effect slot was taken for another decision")
 	case slot.Outcome != nil:
 		return j.again(*slot.Outcome)
+	case slot.Worker == fenced:
+		return nil, refuse("sealed", "the step was given up, or the execution is over")
 	case mayRepeat(j.action):
 		return nil, j.repeats(ctx)
 	}
@@ -118,7 +127,14 @@ func (j *job) take(ctx context.Context) (*contract.RunOutput, error) {
 //
 // Its attestations come after those of the earlier attempts, which end then,
 // wherever they still run.
+//
+// A step that began before the seal is not begun again after it.
 func (j *job) repeats(ctx context.Context) error {
+	if over, err := j.s.over(ctx, j.run); err != nil {
+		return storeError(err)
+	} else if over {
+		return refuse("sealed", "the execution is over")
+	}
 	if !defence.Stands(defence.AttemptsCounted) {
 		return nil
 	}
@@ -134,6 +150,13 @@ func (j *job) repeats(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// over reports whether the recorder has begun to seal an execution in which a
+// step was open.
+func (s *Steps) over(ctx context.Context, run store.Run) (bool, error) {
+	slots, err := s.c.Store.Slots(ctx, run)
+	return slices.ContainsFunc(slots, isSealing), err
 }
 
 // again returns the outcome that an earlier attempt stored.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -84,9 +85,16 @@ func (r *roster) gave(l evidence.Lease, length time.Duration) {
 // rollCall asks what every step worker last attested. The probe is ok only if
 // each can be believed, and none was silent for too long.
 func (w *window) rollCall(ctx context.Context, now evidence.Time) (evidence.Probe, []evidence.Attested) {
+	// What was read later must also be judged later, or it looks like a replay:
+	// an earlier attempt at this window may still run.
+	w.roster.mu.Lock()
+	defer w.roster.mu.Unlock()
 	slots, err := w.c.c.Store.Slots(ctx, w.run)
 	if err != nil {
 		return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeUnanswered}, nil
+	}
+	if slices.ContainsFunc(slots, isSealing) { // a Watch that nobody stopped
+		return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeBad, Want: allAnswer, Got: "the execution is sealed"}, nil
 	}
 	said, err := w.c.c.Store.Attestations(ctx, w.run)
 	if err != nil {
@@ -96,8 +104,6 @@ func (w *window) rollCall(ctx context.Context, now evidence.Time) (evidence.Prob
 	for i := range said {
 		newest[said[i].Step] = &said[i]
 	}
-	w.roster.mu.Lock()
-	defer w.roster.mu.Unlock()
 	var present []evidence.Attested
 	for _, s := range slots {
 		if s.Outcome != nil || s.Worker == fenced {
@@ -105,7 +111,8 @@ func (w *window) rollCall(ctx context.Context, now evidence.Time) (evidence.Prob
 			continue
 		}
 		if err := w.hear(now, s, newest[s.Step]); err != nil {
-			if errors.Is(err, errSilent) && w.c.ended(ctx, w.run, s.Step) {
+			if w.c.ended(ctx, w.run, s.Step) {
+				delete(w.roster.steps, s.Step)
 				continue // its outcome came back through Temporal alone
 			}
 			return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeBad, Want: allAnswer, Got: clip(fmt.Sprintf("%s: %v", s.Step, err))}, present
@@ -195,7 +202,7 @@ func (w *window) patience(step string) time.Duration {
 }
 
 // ended reports whether a step has its outcome in the chain, though not beside
-// its slot. It is asked only about a step that is silent.
+// its slot. It is asked only about a step whose worker fails the roll call.
 func (c *Control) ended(ctx context.Context, run store.Run, step string) bool {
 	x, err := c.open(ctx, run)
 	if err != nil {

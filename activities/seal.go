@@ -107,7 +107,7 @@ func (c *Control) recover(ctx context.Context, x *execution, began map[string]bo
 	}
 	var slots []store.Slot
 	err := answering(ctx, func() error {
-		for _, s := range open {
+		for _, s := range append(open, sealing(open[0])) {
 			if !defence.Stands(defence.SealFence) {
 				break
 			}
@@ -138,6 +138,15 @@ func (c *Control) recover(ctx context.Context, x *execution, began map[string]bo
 // fenced is the worker of a slot that the recorder took so that nobody else
 // can. It is no worker's name.
 const fenced = "(sealed)"
+
+// sealing is the slot that the recorder takes last, of a step that no plan can
+// have: from then on no step that began is begun again, and no lease renewed.
+func sealing(like store.Slot) store.Slot {
+	like.Step = fenced
+	return like
+}
+
+func isSealing(s store.Slot) bool { return s.Step == fenced }
 
 // open returns a fence for each step that was allowed and has no outcome.
 func (x *execution) open() (fences []store.Slot) {

@@ -31,6 +31,9 @@ func (c *Control) handOver(x *execution) (*contract.DecideOutput, error) {
 // run handed over. What the workflow says of the handover is believed only as
 // far as the store bears it out. A handover is consumed once: for a reset, a
 // re-run or anybody else who comes with it again, the request is denied.
+//
+// A store that does not answer is an error, and no denial: that would be a
+// chain of its own, by which nothing of the plan ever ran.
 func (c *Control) TakeOver(ctx context.Context, in contract.TakeOverInput) (*contract.Admission, error) {
 	if err := onlyLocal(ctx); err != nil {
 		return nil, err
@@ -44,14 +47,14 @@ func (c *Control) TakeOver(ctx context.Context, in contract.TakeOverInput) (*con
 		// Another attempt of this run was faster, or another run was. The next
 		// look at the store tells.
 	}
-	return c.unstored(ctx, run, in.Request, store.ErrConflict)
+	return nil, storeError(store.ErrConflict)
 }
 
 func (c *Control) takeOver(ctx context.Context, run store.Run, in contract.TakeOverInput) (*contract.Admission, error) {
 	crash.Point("takeover.begin")
 	x, err := c.open(ctx, run)
 	if err != nil {
-		return c.unstored(ctx, run, in.Request, err)
+		return nil, storeError(err)
 	}
 	defer x.letGo()
 	if x.lineage.Grant() != nil && x.lineage.Binding().Run == run.Run && x.agrees(in.Handover.Head) == nil {
@@ -65,7 +68,7 @@ func (c *Control) takeOver(ctx context.Context, run store.Run, in contract.TakeO
 	x.abandon()
 	from := newExecution(store.Run{Namespace: run.Namespace, Workflow: run.Workflow, Run: in.Handover.Run})
 	if err := c.read(ctx, from); err != nil && !errors.Is(err, errHead) {
-		return c.unstored(ctx, run, in.Request, err)
+		return nil, storeError(err)
 	}
 	if reason := unfitFor(from, in); reason != "" {
 		return c.deny(ctx, run, in.Request, &refusal{cause: "handover.unknown", reason: reason}, true)
@@ -75,7 +78,7 @@ func (c *Control) takeOver(ctx context.Context, run store.Run, in contract.TakeO
 		return c.deny(ctx, run, in.Request, &refusal{cause: "handover.used", reason: "another run has taken over"}, true)
 	}
 	if err != nil && !errors.Is(err, store.ErrTaken) && !errors.Is(err, store.ErrConflict) {
-		return c.unstored(ctx, run, in.Request, err)
+		return nil, storeError(err)
 	}
 	return a, err
 }

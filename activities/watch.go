@@ -50,6 +50,8 @@ func (c *Control) Watch(ctx context.Context, in contract.WatchInput) (*contract.
 	if err != nil || halt != nil {
 		return haltWatch(nil, halt), err
 	}
+	// Not while the execution is held: who calls the roll asks for it.
+	w.roster.gave(w.lease, time.Duration(w.terms.LeaseMS)*time.Millisecond)
 	end := time.NewTimer(time.Duration(w.terms.WindowMS) * time.Millisecond)
 	defer end.Stop()
 	tick := time.NewTicker(time.Duration(w.terms.IntervalMS) * time.Millisecond)
@@ -106,10 +108,8 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 	if err != nil {
 		return nil, &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}, nil
 	}
-	roster := c.rosters.forWindow(run, in.Number)
-	roster.gave(lease, time.Duration(g.Terms.LeaseMS)*time.Millisecond)
 	return &window{
-		c: c, run: run, in: in, lease: lease, roster: roster,
+		c: c, run: run, in: in, lease: lease, roster: c.rosters.forWindow(run, in.Number),
 		request: x.lineage.Request(), past: x.lineage.Past(),
 		grant: x.lineage.GrantDigest(), expires: g.Expires, terms: g.Terms, subject: x.lineage.Subject(),
 		from: c.now(&x.lineage), pinned: c.pinned(run, &x.lineage, in.Head),
