@@ -27,6 +27,7 @@ const maxBackoff = time.Minute
 type roster struct {
 	mu     sync.Mutex
 	window uint64               // the last that called it
+	called time.Time            // the last time
 	issued map[string]time.Time // when each nonce was given out
 	steps  map[string]*sighting
 }
@@ -46,21 +47,31 @@ type rosters struct {
 }
 
 // forWindow returns the roster of the window before, or a new one where
-// another control plane had that: what was seen here is old then.
-func (r *rosters) forWindow(run store.Run, number uint64) *roster {
+// another control plane had that, or has had this one for a lease: what was
+// seen here is old then.
+func (r *rosters) forWindow(run store.Run, number uint64, lease time.Duration) *roster {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	old := r.runs[run]
-	if old != nil && (old.window == number || old.window+1 == number) {
-		old.window = number
+	if old != nil && old.continues(number, lease) {
 		return old
 	}
 	if len(r.runs) >= maxCached {
 		clear(r.runs) // each begins anew with its next window
 	}
-	fresh := &roster{window: number, issued: map[string]time.Time{}, steps: map[string]*sighting{}}
+	fresh := &roster{window: number, called: time.Now(), issued: map[string]time.Time{}, steps: map[string]*sighting{}}
 	r.runs[run] = fresh
 	return fresh
+}
+
+func (r *roster) continues(number uint64, lease time.Duration) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if number != r.window && number != r.window+1 || time.Since(r.called) > lease {
+		return false
+	}
+	r.window = number
+	return true
 }
 
 func (r *rosters) drop(run store.Run) {
@@ -89,6 +100,7 @@ func (w *window) rollCall(ctx context.Context, now evidence.Time) (evidence.Prob
 	// an earlier attempt at this window may still run.
 	w.roster.mu.Lock()
 	defer w.roster.mu.Unlock()
+	w.roster.called = time.Now()
 	slots, err := w.c.c.Store.Slots(ctx, w.run)
 	if err != nil {
 		return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeUnanswered}, nil

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 
+	"go.temporal.io/sdk/temporal"
 	"go.uber.org/zap"
 
 	"github.com/interlock-run/interlock/evidence"
@@ -232,6 +233,9 @@ func (c *Control) sealUnstored(ctx context.Context, in contract.SealInput) (*con
 	}
 	if x.lineage.Sealed() != nil {
 		return sealed(x, in), nil
+	}
+	if x.lineage.HandedOver() != nil { // the store, which does not answer, decides who has the execution
+		return nil, temporal.NewNonRetryableApplicationError("the run has handed over, and another may have taken over", contract.ErrTypeUnsealed, nil)
 	}
 	halt := in.Halt
 	if x.lineage.Grant() != nil {

@@ -98,6 +98,9 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 	if g == nil {
 		return nil, &contract.Cause{Check: "store.head", Reason: "the store does not know the execution"}, nil
 	}
+	if s := x.lineage.Signals(); in.Number <= s || in.Number > s+2 { // one may be on its way
+		return nil, &contract.Cause{Check: "watch.number", Reason: fmt.Sprintf("signal %d is not the next, after %d", in.Number, s)}, nil
+	}
 	if x.lineage.Sealed() != nil {
 		return nil, nil, temporal.NewNonRetryableApplicationError("the execution is sealed", contract.ErrTypeRefused, nil)
 	}
@@ -109,7 +112,7 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 		return nil, &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}, nil
 	}
 	return &window{
-		c: c, run: run, in: in, lease: lease, roster: c.rosters.forWindow(run, in.Number),
+		c: c, run: run, in: in, lease: lease, roster: c.rosters.forWindow(run, in.Number, time.Duration(g.Terms.LeaseMS)*time.Millisecond),
 		request: x.lineage.Request(), past: x.lineage.Past(),
 		grant: x.lineage.GrantDigest(), expires: g.Expires, terms: g.Terms, subject: x.lineage.Subject(),
 		from: c.now(&x.lineage), pinned: c.pinned(run, &x.lineage, in.Head),

@@ -53,7 +53,7 @@ func (l *Lineage) Add(r *Record) error {
 	if l.count > 0 && r.Kind() != KindRequest && r.Subject != l.about() {
 		return ungoverned(r, "it is about another execution")
 	}
-	if l.handed != nil && r.Kind() != KindTakeover {
+	if l.handed != nil && !afterHandover(r.Kind()) {
 		return ungoverned(r, "the run has handed over, and no other has taken over")
 	}
 	if err := l.add(r); err != nil {
@@ -183,7 +183,7 @@ func (l *Lineage) addHalt(r *Record, h *Halt) error {
 	if h.Check == "" || h.At < l.last {
 		return ungoverned(r, "it names no check, or is older than the record before it")
 	}
-	l.halt = h
+	l.halt, l.handed = h, nil
 	l.stop("the execution was halted")
 	return nil
 }

@@ -31,6 +31,11 @@ func BindingOf(p Predicate) (Binding, bool) {
 // A chain passes from one run of a workflow to the next by two records: the
 // handover is the last of the one run, the takeover the first of the other.
 
+// afterHandover reports whether a record may follow a handover: as long as
+// nobody has taken over, the run that handed over may still end the execution.
+// That is how it ends if somebody asks it to stop in the same moment.
+func afterHandover(k Kind) bool { return k == KindTakeover || k == KindHalt || k == KindSeal }
+
 func (l *Lineage) addHandover(r *Record, h *Handover) error {
 	if err := l.belongs(r, h.Grant, h.Binding); err != nil {
 		return err

@@ -88,6 +88,8 @@ func TestLineageAccepts(t *testing.T) {
 		"denied after a failed step":        play(open, allow(refund), ended(refund, StatusFailed), deny(notify), seal()),
 		"outcome after a bad signal":        play(open, allow(refund), badSignal(), done(refund), halt(), seal()),
 		"run that takes over":               play(open, handover(), takeover(), signal(), step(refund), seal()),
+		"sealed instead of taken over":      play(open, handover(), seal()),
+		"halted instead of taken over":      play(open, handover(), halt(), seal()),
 		"lease of a takeover, renewed":      play(open, signal(), handover(), takeover(), signal(), step(refund)),
 		"worker that attested":              play(open, allow(refund), signal(func(s *Signal) { s.Workers = []Attested{{Step: refund}, {Step: lookup}} })),
 		"handover with steps left to begin": play(request(), grant(), handover(), takeover(), step(lookup)),

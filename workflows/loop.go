@@ -99,9 +99,13 @@ func (l *loop) proceed() {
 	}
 }
 
-// mustRecord reports whether a signal waits to be stored; outcomes can wait
-// for the next decision, or the seal.
-func (l *loop) mustRecord() bool { return l.x.unstoredSignals > 0 }
+// mustRecord reports whether something waits to be stored that cannot wait for
+// the next decision or the seal: a signal, or an outcome while other steps run.
+// Whoever watches those would wait in vain for the worker of the one that ended
+// if that died before it could store the outcome itself.
+func (l *loop) mustRecord() bool {
+	return l.x.unstoredSignals > 0 || len(l.x.fresh) > 0 && l.x.running() > 0
+}
 
 // decide asks about the ready steps and starts those that are allowed. It
 // returns false if it must be asked again later.

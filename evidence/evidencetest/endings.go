@@ -19,6 +19,7 @@ func Endings() []Ending {
 		{"completed", evidence.Completed, completed},
 		{"completed-in-three-runs", evidence.Completed, continued},
 		{"halted-at-a-takeover", evidence.Halted, haltedAtTakeover},
+		{"cancelled-after-a-handover", evidence.Cancelled, cancelledAfterHandover},
 		{"denied-at-admission", evidence.Denied, deniedAtAdmission},
 		{"denied-at-a-step", evidence.Denied, deniedAtStep},
 		{"denied-not-authentic", evidence.Denied, deniedNotAuthentic},
@@ -80,6 +81,12 @@ func continued(d *Desk) {
 	d.Handover()
 	d.Takeover()
 	d.Step(Notify)
+	d.Seal()
+}
+
+func cancelledAfterHandover(d *Desk) {
+	d.Open()
+	d.Handover()
 	d.Seal()
 }
 
