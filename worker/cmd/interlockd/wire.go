@@ -94,7 +94,7 @@ func stepsConfig(f *config.File) (*worker.Steps, error) {
 
 func loadKey(f *config.File, name, path string) (*evidence.Signer, error) {
 	if path == "" {
-		return nil, fmt.Errorf("%w: keys.%s is missing in %s", worker.ErrConfig, name, config.Name)
+		return nil, fmt.Errorf("%w: keys.%s is missing in %s (a process of one role is started with --roles control, or --roles steps)", worker.ErrConfig, name, f.Source())
 	}
 	key, err := keyfile.Load(f.Path(path))
 	if err != nil {
