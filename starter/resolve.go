@@ -91,7 +91,7 @@ func (s *Starter) unresolved(proof *evidence.Proof, step string) (*evidence.Line
 }
 
 func resolvedBefore(old *evidence.Resolution) error {
-	return fmt.Errorf("%w: step %s %s, by %s on %v (%s)", ErrResolved, old.Step, old.Found, old.Operator, old.At, old.Note)
+	return fmt.Errorf("%w: step %s %s, by %s on %v: %q", ErrResolved, old.Step, old.Found, old.Operator, old.At, old.Note)
 }
 
 func (s *Starter) signResolution(l *evidence.Lineage, step string, found evidence.Found, note string) (evidence.Envelope, error) {

@@ -123,7 +123,7 @@ func (w *Worker) addSteps(c Config, cat *catalogue.Catalogue) error {
 	}
 	for _, name := range cat.Names() {
 		if a, _ := cat.Action(name); a.Activity != "" && c.Steps.Activities == nil {
-			return fmt.Errorf("%w: Steps.Activities is missing: it registers the activity %s, which the action %s names", ErrConfig, a.Activity, name)
+			return fmt.Errorf("%w: the action %s names the activity %s, which nobody registers: give Steps.Activities, or use NewGuard in a worker of your own", ErrConfig, name, a.Activity)
 		}
 	}
 	w.drain = act.Drain

@@ -116,6 +116,7 @@ func TestParseRefuses(t *testing.T) {
 		{"bad activity", "activity: SendMail", `activity: "Send Mail"`, `activity: "Send Mail" is not the type of an activity`},
 		{"activity that is a list", "activity: SendMail", "activity: [SendMail]", "want a string"},
 		{"activity of the engine", "activity: SendMail", "activity: RunStep", "activity: RunStep is Interlock's own"},
+		{"activity of the engine's control plane", "activity: SendMail", "activity: TakeOver", "activity: TakeOver is Interlock's own"},
 		{"no args", "    args: {type: object, additionalProperties: false}\n", "", `field "args" is missing`},
 		{"open args", "{type: object, additionalProperties: false}\n    func", "{type: object}\n    func", "additionalProperties: false"},
 		{"args of any type", "{type: object, additionalProperties: false}\n    func", "{additionalProperties: false}\n    func", "type: object"},

@@ -25,7 +25,7 @@ var (
 	activityType = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._:/-]{0,199}$`)
 	simpleName   = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
 	// ownActivities are the types of Interlock's own activities.
-	ownActivities = []string{"Authorize", "Decide", "RunStep", "Seal", "Watch"}
+	ownActivities = []string{"Authorize", "TakeOver", "Decide", "RunStep", "Resolve", "Seal", "Watch"}
 )
 
 // Parse reads data, the content of the catalogue file called name. The name

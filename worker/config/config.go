@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
@@ -119,7 +120,7 @@ func Load(path string) (*File, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("%w: couldn't read it: %w (make one with: interlock init DIR)", ErrConfig, err)
+		return nil, fmt.Errorf("%w: couldn't read it: %w%s", ErrConfig, err, remedy(err))
 	}
 	f := &File{dir: filepath.Dir(path), source: path}
 	if err := decode(data, f); err != nil {
@@ -130,6 +131,14 @@ func Load(path string) (*File, error) {
 		return nil, fmt.Errorf("%w: %s: trust is missing: want the path of the trust root", ErrConfig, path)
 	}
 	return f, nil
+}
+
+// remedy is what to do about a file that could not be read.
+func remedy(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return " (name it with --config, or make one with: interlock init DIR)"
+	}
+	return ""
 }
 
 // decode reads exactly one document. The library panics on some that are

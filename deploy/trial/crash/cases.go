@@ -110,7 +110,7 @@ func chosen(o options) ([]trial, error) {
 		}
 	}
 	if len(some) == 0 {
-		return nil, fmt.Errorf("no point starts with %q, or no victim is %q", o.point, o.victim)
+		return nil, fmt.Errorf("there is no trial with -point %q and -victim %q; see -help", o.point, o.victim)
 	}
 	return some, nil
 }

@@ -26,6 +26,7 @@ var parts = []part{
 	{"control", "control plane", []evidence.Role{evidence.RoleAuthority, evidence.RoleRecorder}, []string{"actions.yaml", "policy.yaml", "policy-cases.yaml"}},
 	{"steps", "step worker", []evidence.Role{evidence.RoleWorker}, []string{"actions.yaml"}},
 	{"principal", "principal", []evidence.Role{evidence.RolePrincipal}, []string{"actions.yaml", "request.yaml", "request-denied.yaml"}},
+	{"operator", "operator", []evidence.Role{evidence.RoleOperator}, nil},
 }
 
 // storeFolder is the one thing that control plane and step workers share.

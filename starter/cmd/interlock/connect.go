@@ -60,7 +60,7 @@ func (a *app) open(sign bool) (*session, error) {
 // loadKey reads a key that the configuration names.
 func loadKey(f *config.File, role, path string) (*evidence.Signer, error) {
 	if path == "" {
-		return nil, usage("%s: keys.%s is missing: want the path of the key to sign with", config.Name, role)
+		return nil, usage("%s: keys.%s is missing: want the path of the key to sign with", f.Source(), role)
 	}
 	signer, err := keyfile.Load(f.Path(path))
 	if err != nil {

@@ -32,7 +32,7 @@ var made = []madeKey{
 	{"keys/authority.pem", evidence.RoleAuthority, "authority"},
 	{"keys/recorder.pem", evidence.RoleRecorder, "recorder"},
 	{"keys/worker.pem", evidence.RoleWorker, "worker-1"},
-	{"keys/principal.pem", evidence.RolePrincipal, "operator"},
+	{"keys/principal.pem", evidence.RolePrincipal, "developer"},
 	{"keys/operator.pem", evidence.RoleOperator, "on-call"},
 }
 
@@ -46,9 +46,9 @@ func (a *app) initCommand() *cobra.Command {
 overwrites a file: if one that it would make is there, it makes nothing.
 
 All keys are in one folder, for trying things out. With --apart there is a
-folder for the control plane, one for the step worker and one for the
-principal, each with its own keys only; interlockd refuses to start where it
-can read a key of another role. In earnest each key is made where it is used,
+folder each for the control plane, the step worker, the principal and the
+operator, with its own keys only; interlockd refuses to start where it can read
+a key of another role. In earnest each key is made where it is used,
 and only the public keys meet, in trust.json.`,
 		Args: exactly("DIR"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.initialise(args[0], name, address, roles) },

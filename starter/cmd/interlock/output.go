@@ -146,5 +146,13 @@ func (a *app) verdict(ctx context.Context, s *session, r *contract.Receipt) {
 	if res.Verdict == evidence.Unresolved && res.Open == nil {
 		a.rows(row{"open", "what was resolved since could not be found out, for want of a proof that verifies"})
 	}
-	a.rows(row{"proof", "interlock proof " + res.Execution})
+	a.rows(row{"proof", a.again("interlock proof " + res.Execution)})
+}
+
+// again is a command that reads the same configuration as this one.
+func (a *app) again(command string) string {
+	if a.config == "" {
+		return command
+	}
+	return command + " --config " + a.config
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -52,6 +53,8 @@ func (f *resolveFlags) found() (evidence.Found, error) {
 		return "", usage("resolve: want either --happened or --not-happened")
 	case strings.TrimSpace(f.note) == "":
 		return "", usage("resolve: --note is missing: say in one sentence how you found out")
+	case strings.ContainsFunc(f.note, unicode.IsControl):
+		return "", usage("resolve: --note has a line break or another control character: write one line")
 	case len(f.note) > evidence.MaxNote:
 		return "", usage("resolve: --note has %d bytes, at most %d", len(f.note), evidence.MaxNote)
 	case f.happened:
@@ -150,7 +153,7 @@ func (a *app) resolvedStep(ctx context.Context, s *session, had *evidence.Proof,
 	)
 	a.resolutions(report.Resolved)
 	a.stillOpen(report.Execution, report.Open)
-	a.rows(row{"proof", "interlock proof " + report.Execution})
+	a.rows(row{"proof", a.again("interlock proof " + report.Execution)})
 	return nil
 }
 

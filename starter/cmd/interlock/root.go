@@ -66,7 +66,7 @@ Exit codes:
 // group is what a command does that only has commands below it.
 func group(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return withHint(usage("%s: there is no command %.60q", cmd.CommandPath(), args[0]), cmd.CommandPath()+" --help lists the commands")
+		return withHint(usage("there is no command %.60q", args[0]), cmd.CommandPath()+" --help lists the commands")
 	}
 	return cmd.Help()
 }
@@ -79,6 +79,11 @@ func exactly(names ...string) cobra.PositionalArgs {
 			return usage("%s: %s is missing; usage: %s", cmd.Name(), names[len(args)], cmd.UseLine())
 		case len(args) > len(names):
 			return usage("%s: %.60q is one argument too many; usage: %s", cmd.Name(), args[len(names)], cmd.UseLine())
+		}
+		for i, arg := range args {
+			if arg == "" {
+				return usage("%s: %s is empty; usage: %s", cmd.Name(), names[i], cmd.UseLine())
+			}
 		}
 		return nil
 	}

@@ -34,6 +34,8 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 		Short:         "The daemon of Interlock: it decides beforehand, watches while, and seals afterwards",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Args:          none,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetOut(stdout)
 	root.SetErr(stderr)
@@ -42,12 +44,23 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	return root
 }
 
+// none wants no arguments.
+func none(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.HasSubCommands() {
+		return fmt.Errorf("%w: there is no command %.60q; interlockd --help lists the commands", errUsage, args[0])
+	}
+	return fmt.Errorf("%w: %s takes no arguments, and %.60q is one", errUsage, cmd.Name(), args[0])
+}
+
 func workerCommand(stdout io.Writer) *cobra.Command {
 	var path, roles string
 	cmd := &cobra.Command{
 		Use:   "worker",
 		Short: "Work for a Temporal service, as control plane, step worker or both",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, err := config.Load(path)
 			if err != nil {
@@ -67,7 +80,7 @@ func devCommand(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "dev",
 		Short: "Run a Temporal development server and all roles, until interrupted",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f, err := config.Load(path)
 			if err != nil {

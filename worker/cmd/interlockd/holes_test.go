@@ -59,11 +59,14 @@ func TestT23DaemonRefuses(t *testing.T) {
 		{"elsewhere, and named", "control", func(t *testing.T, dir string) {
 			edit(t, dir+"/control/interlock.yaml", "  recorder:", "  worker: ../steps/keys/worker.pem\n  recorder:")
 		}, []string{"steps/keys/worker.pem", "role worker"}},
+		{"the operator's, elsewhere, and named", "control", func(t *testing.T, dir string) {
+			edit(t, dir+"/control/interlock.yaml", "  recorder:", "  operator: ../operator/keys/operator.pem\n  recorder:")
+		}, []string{"operator/keys/operator.pem", `"on-call" (role operator)`}},
 		{"beside a key of its own that is elsewhere", "control", func(t *testing.T, dir string) {
 			copyFile(t, dir+"/control/keys/recorder.pem", dir+"/vault/recorder.pem")
 			copyFile(t, dir+"/principal/keys/principal.pem", dir+"/vault/ci.pem")
 			edit(t, dir+"/control/interlock.yaml", "keys/recorder.pem", "../vault/recorder.pem")
-		}, []string{"vault/ci.pem", `"operator" (role principal)`}},
+		}, []string{"vault/ci.pem", `"developer" (role principal)`}},
 		{"steps can read the authority's key", "steps", func(t *testing.T, dir string) {
 			copyFile(t, dir+"/control/keys/authority.pem", dir+"/steps/keys/authority.pem")
 		}, []string{"steps/keys/authority.pem", "role authority"}},

@@ -54,7 +54,7 @@ func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logg
 // that the file names, whichever role needs it, and the folder it is in.
 func near(f *config.File) worker.Near {
 	n := worker.Near{Folders: []string{f.Dir()}}
-	for _, key := range []string{f.Keys.Authority, f.Keys.Recorder, f.Keys.Worker, f.Keys.Principal} {
+	for _, key := range []string{f.Keys.Authority, f.Keys.Recorder, f.Keys.Worker, f.Keys.Principal, f.Keys.Operator} {
 		if key != "" {
 			n.Files = append(n.Files, f.Path(key))
 		}
@@ -94,7 +94,7 @@ func stepsConfig(f *config.File) (*worker.Steps, error) {
 
 func loadKey(f *config.File, name, path string) (*evidence.Signer, error) {
 	if path == "" {
-		return nil, fmt.Errorf("%w: keys.%s is missing in %s", worker.ErrConfig, name, config.Name)
+		return nil, fmt.Errorf("%w: keys.%s is missing in %s (a process of one role is started with --roles control, or --roles steps)", worker.ErrConfig, name, f.Source())
 	}
 	key, err := keyfile.Load(f.Path(path))
 	if err != nil {
