@@ -93,7 +93,7 @@ func TestT01DecisionsOfAnotherRun(t *testing.T) {
 
 func TestT10OtherArguments(t *testing.T) {
 	other := func(in *contract.RunInput) { in.Args = []byte(`{"n":2}`) }
-	defencetest.Run(t, presented(guardCase{action: "once", input: other}), defence.DecisionArgs)
+	defencetest.Run(t, presented(guardCase{action: "once", input: other}), defence.DecisionArgs, defence.ExactBytes)
 }
 
 // TestT25LocalActivity calls the step as a local activity of the worker that

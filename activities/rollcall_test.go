@@ -223,6 +223,9 @@ func watchWith(t *testing.T, windows uint64, terms evidence.Terms, say func(*spe
 		if watched.Halt.Check != "" {
 			break
 		}
+		recorded, err := p.decide(nil, *watched.Signal)
+		require.NoError(t, err)
+		p.follow(recorded.Entries, *watched.Signal)
 	}
 	signal, err := trust(t).Open(*watched.Signal)
 	require.NoError(t, err)

@@ -41,7 +41,7 @@ type vigil struct {
 func (j *job) watchOver(ctx context.Context) (context.Context, *vigil) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	v := &vigil{j: j, cancel: cancel, done: make(chan struct{})}
-	if j.lease.left() <= 0 { // it ended while the slot was taken: now, not when holdLease gets its turn
+	if j.lease.left() <= 0 && defence.Stands(defence.LeaseLive) { // it ended while the slot was taken: now, not when holdLease gets its turn
 		cancel(errLapsed)
 	}
 	go v.holdLease(ctx)

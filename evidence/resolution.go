@@ -51,8 +51,14 @@ func (r *Resolution) check() error {
 	if strings.Trim(r.Note, " ") == "" || len(r.Note) > MaxNote {
 		return fmt.Errorf("%w: a note of %d bytes: want 1 to %d, not all of them spaces: say how it was found out", ErrField, len(r.Note), MaxNote)
 	}
+	if strings.ContainsFunc(r.Note, isControl) { // a note that is printed must not look like more than one line
+		return fmt.Errorf("%w: a note with control characters: write one line of text", ErrField)
+	}
 	return nil
 }
+
+// isControl reports whether r is U+0000 to U+001F or U+007F to U+009F.
+func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r < 0xa0 }
 
 // Resolved is a [Resolution] as a [Report] states it.
 type Resolved struct {

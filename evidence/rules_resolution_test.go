@@ -66,6 +66,8 @@ func badResolutions(t *testing.T) []vector {
 		{"resolution in another case", `found "Happened"`, `"found":"happened"`, `"found":"Happened"`},
 		{"resolution without a note", "say how it was found out", note, ""},
 		{"resolution with a note of spaces", "say how it was found out", note, "   "},
+		{"resolution with a note of two lines", "write one line of text", note, `a\nb`},
+		{"resolution with a note that moves the cursor", "write one line of text", note, "a\u009bb"},
 		{"resolution with a note too long", "say how it was found out", note, strings.Repeat("é", MaxNote/2) + "x"},
 		{"resolution without a time", "the statement has no time", `"at":"2026-01-31T09:30:00.090Z"`, `"at":""`},
 		{"resolution without a member", "differs from the canonical form", `"operator":"olga",`, ``},
