@@ -308,7 +308,7 @@ func slowly(effects *atomic.Int32) executor.Func {
 		select {
 		case <-ctx.Done():
 			return nil, &executor.Error{Cause: "stopped", NoEffect: true}
-		case <-time.After(time.Second):
+		case <-time.After(5 * time.Second):
 			return acting(effects)(ctx, c)
 		}
 	}

@@ -282,7 +282,7 @@ func healthy() activities.Probe {
 
 func lapsed(d *evidence.Decision) { d.Lease.Until = d.At - 1000 }
 
-func soon(d *evidence.Decision) { d.Lease.Until = d.At + 300 }
+func soon(d *evidence.Decision) { d.Lease.Until = d.At + 1000 }
 
 func answering(s string) executor.Func {
 	return func(context.Context, executor.Call) (json.RawMessage, error) { return json.RawMessage(s), nil }
@@ -342,6 +342,6 @@ func (forgetful) Finish(context.Context, store.Run, string, evidence.Envelope) e
 type slow struct{ activities.Effects }
 
 func (s slow) Take(ctx context.Context, slot store.Slot) (store.Slot, error) {
-	time.Sleep(500 * time.Millisecond)
+	time.Sleep(1500 * time.Millisecond)
 	return s.Effects.Take(ctx, slot)
 }

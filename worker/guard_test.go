@@ -286,7 +286,7 @@ func TestWorkerRegistersActivities(t *testing.T) {
 	c.Store = t.TempDir() + "/evidence.db"
 	_, err := worker.New(t.Context(), c)
 	require.ErrorIs(t, err, worker.ErrConfig)
-	require.ErrorContains(t, err, "it registers the activity Count, which the action desk.count names")
+	require.ErrorContains(t, err, "the action desk.count names the activity Count, which nobody registers")
 }
 
 // TestGuardRefusesHoles: each row takes one thing away. (T23)
