@@ -51,8 +51,8 @@ func forgedOrder(t *testing.T, f *workertest.Fixture, signer string, request evi
 	e, err := evidencetest.Signer(signer).Sign(evidence.Subject{Execution: to.workflow, Digest: request.Digest()}, &evidence.Decision{
 		At: now, Phase: evidence.PhaseStep, Request: request.Digest(), Grant: request.Digest(),
 		Binding: evidence.Binding{Namespace: to.namespace, Workflow: to.workflow, Run: to.run, Epoch: 1, Queue: f.Config.Queues.Steps},
-		Step:    "a", Action: "desk.pay", Args: evidence.ValueDigest(args), Effect: evidence.Allow, Cause: "policy.allow",
-		Catalogue: cat.Digest(), Lease: evidence.Lease{Number: 1, Until: now.Add(time.Hour)}, Key: evidence.IdempotencyKey(request.Digest(), "a"),
+		Step:    "a", Action: "desk.pay", Args: evidence.ValueDigest(args), Sends: evidence.ValueDigest(args), Effect: evidence.Allow, Cause: "policy.allow",
+		Catalogue: cat.Digest(), Lease: evidence.Lease{Number: 1, Until: now.Add(time.Hour), Nonce: workertest.Random()}, Key: evidence.IdempotencyKey(request.Digest(), "a"),
 	})
 	require.NoError(t, err)
 	return contract.RunInput{Decision: e, Args: args}
@@ -70,7 +70,7 @@ func TestT10OtherArguments(t *testing.T) {
 		startSteps()
 		awaitEnds(t, f, run, 1)
 		return f.World.Count("desk.pay") > 0
-	}, defence.DecisionArgs)
+	}, defence.DecisionArgs, defence.ExactBytes)
 }
 
 // TestT10ControlPlaneAsAService: somebody who saw a request, before the control
