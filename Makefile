@@ -6,7 +6,7 @@ export CGO_ENABLED := 0
 
 TOOL      := go tool -modfile=deploy/tools/go.mod
 PACKAGES  ?= ./...
-TESTFLAGS ?= -timeout=20m
+TESTFLAGS ?= -timeout=40m
 BENCH     ?= .
 FUZZTIME  ?= 30s
 
