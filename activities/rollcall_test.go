@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -238,4 +239,48 @@ func TestT17SilenceOutlastsWindows(t *testing.T) {
 	silent := func(*speaker, evidence.Lease) *store.Attestation { return nil }
 	out, _ := watchWith(t, 100, evidence.Terms{LeaseMS: 500, IntervalMS: 40, WindowMS: 60}, silent)
 	require.Equal(t, "probe.workers", out.Halt.Check)
+}
+
+// stuck is a store in which the first roll call gets no answer until it is let
+// go.
+type stuck struct {
+	records
+	began, free chan struct{}
+	once        *sync.Once
+}
+
+func (s stuck) Attestations(ctx context.Context, run store.Run) ([]store.Attestation, error) {
+	s.once.Do(func() {
+		close(s.began)
+		<-s.free
+	})
+	return s.records.Attestations(ctx, run)
+}
+
+// TestWatchesDoNotHoldUpDecide has two attempts at one window in one process,
+// as after a freeze: the one calls the roll, the other begins. Neither may keep
+// an execution from being decided.
+func TestWatchesDoNotHoldUpDecide(t *testing.T) {
+	p := newPlane(t)
+	p.terms = evidence.Terms{LeaseMS: 60_000, IntervalMS: 20, WindowMS: 200}
+	p.build()
+	ticket := p.granted()
+	s := stuck{records: p.store, began: make(chan struct{}), free: make(chan struct{}), once: &sync.Once{}}
+	p.store = s
+	p.build()
+	in := contract.WatchInput{Head: p.head, Number: 1, Binding: ticket.Binding}
+	var watches sync.WaitGroup
+	watch := func() { _, _ = call[contract.WatchOutput](p, p.act.Watch, in) } // it may be stopped; Decide is asked about
+	watches.Go(watch)
+	<-s.began
+	began := make(chan struct{})
+	watches.Go(func() { close(began); watch() })
+	<-began
+	for range 20 { // the second gets into the way at some time, or not at all
+		_, err := p.decide(nil)
+		require.NoError(t, err)
+		time.Sleep(10 * time.Millisecond)
+	}
+	close(s.free)
+	watches.Wait()
 }

@@ -87,8 +87,12 @@ func (c *Control) end(ctx context.Context, x *execution, in contract.SealInput) 
 		if bad := c.receive(x, in.Fresh); bad != nil && halt.Check == "" {
 			halt = *bad
 		}
-		if err := c.recover(ctx, x, began); err != nil {
+		contradicted, err := c.recover(ctx, x, began)
+		if err != nil {
 			return err
+		}
+		if contradicted != nil && halt.Check == "" {
+			halt = *contradicted
 		}
 		crash.Point("seal.fenced")
 		if bad := c.trip(ctx, x, in.Head); bad != nil && halt.Check == "" {
@@ -100,32 +104,22 @@ func (c *Control) end(ctx context.Context, x *execution, in contract.SealInput) 
 
 // recover fences the steps that have not begun, adds the outcomes that a
 // worker stored but that never came back through Temporal, and notes which
-// steps had taken their effect slot.
-func (c *Control) recover(ctx context.Context, x *execution, began map[string]bool) error {
-	open := x.open()
-	if len(open) == 0 {
-		return nil
-	}
-	var slots []store.Slot
-	err := answering(ctx, func() error {
-		for _, s := range append(open, sealing(open[0])) {
-			if !defence.Stands(defence.SealFence) {
-				break
-			}
-			if _, err := c.c.Store.Take(ctx, s); err != nil && !errors.Is(err, store.ErrTaken) {
-				return err
-			}
-		}
-		var err error
-		slots, err = c.c.Store.Slots(ctx, open[0].Run)
-		return err
-	})
+// steps had taken their effect slot. It returns a failed check if the store
+// holds another end of a step than came back.
+func (c *Control) recover(ctx context.Context, x *execution, began map[string]bool) (contradicted *contract.Cause, err error) {
+	slots, err := c.fence(ctx, x)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, s := range slots {
 		began[s.Step] = s.Worker != fenced
 		if s.Outcome == nil || x.has(s.Outcome.Digest()) {
+			continue
+		}
+		if ended := x.lineage.Ended(s.Step); ended != nil {
+			if c.contradicts(ended, *s.Outcome) && contradicted == nil {
+				contradicted = &contract.Cause{Check: "outcome.contradicted", Reason: fmt.Sprintf("step %q ended in two ways: %s came back, another is stored", s.Step, ended.Status)}
+			}
 			continue
 		}
 		if bad := c.receive(x, []evidence.Envelope{*s.Outcome}); bad != nil {
@@ -133,18 +127,70 @@ func (c *Control) recover(ctx context.Context, x *execution, began map[string]bo
 				zap.String("step", s.Step), zap.String("check", bad.Check), zap.String("reason", bad.Reason))
 		}
 	}
-	return nil
+	return contradicted, nil
+}
+
+// contradicts reports whether a stored outcome that can be believed says
+// otherwise than the one that came back. Two attempts at a step that can be
+// repeated may both have signed one, and whoever owns Temporal chooses which
+// comes back.
+func (c *Control) contradicts(ended *evidence.Outcome, stored evidence.Envelope) bool {
+	rec, err := c.c.Trust.Open(stored)
+	if err != nil {
+		return false
+	}
+	o, ok := rec.Predicate.(*evidence.Outcome)
+	return ok && o.Decision == ended.Decision && o.Status != ended.Status
+}
+
+// fence takes what could still begin, and returns all slots: those of steps that
+// have not begun; and, where there is a slot without an outcome, the one that
+// keeps its step from beginning again. That its outcome reached the
+// chain is no end to the slot: the worker may have died before it stored it.
+func (c *Control) fence(ctx context.Context, x *execution) ([]store.Slot, error) {
+	fences, run := x.open(), x.run
+	var slots []store.Slot
+	err := answering(ctx, func() error {
+		before, err := c.c.Store.Slots(ctx, run)
+		if err != nil {
+			return err
+		}
+		for _, s := range append(fences, sealing(fences, before)...) {
+			if !defence.Stands(defence.SealFence) {
+				break
+			}
+			if _, err := c.c.Store.Take(ctx, s); err != nil && !errors.Is(err, store.ErrTaken) {
+				return err
+			}
+		}
+		slots, err = c.c.Store.Slots(ctx, run)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return slots, nil
 }
 
 // fenced is the worker of a slot that the recorder took so that nobody else
 // can. It is no worker's name.
 const fenced = "(sealed)"
 
-// sealing is the slot that the recorder takes last, of a step that no plan can
-// have: from then on no step that began is begun again, and no lease renewed.
-func sealing(like store.Slot) store.Slot {
-	like.Step = fenced
-	return like
+// sealing returns the slot that the recorder takes last, of a step that no plan
+// can have, if a step could still begin or begin again: from then on none does,
+// and no lease is renewed.
+func sealing(fences, slots []store.Slot) []store.Slot {
+	open := slices.Clone(fences) // one of these may be taken by a worker right now
+	for _, s := range slots {
+		if s.Outcome == nil {
+			open = append(open, s)
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	like := open[0]
+	return []store.Slot{{Run: like.Run, Step: fenced, Decision: like.Decision, Key: like.Key, Worker: fenced, At: like.At}}
 }
 
 func isSealing(s store.Slot) bool { return s.Step == fenced }

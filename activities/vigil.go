@@ -84,17 +84,20 @@ func (v *vigil) holdLease(ctx context.Context) {
 func (v *vigil) holdContact(ctx context.Context) {
 	heard := make(chan struct{})
 	go v.call(ctx, heard)
-	silence := time.NewTimer(v.j.lease.patience())
-	defer silence.Stop()
+	last := time.Now()
 	for {
+		// Asked anew each time: how long a lease is may just have been learnt.
+		left := time.Until(last.Add(v.j.lease.patience()))
+		if left <= 0 {
+			v.cancel(errCutOff)
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return
 		case <-heard:
-			silence.Reset(v.j.lease.patience())
-		case <-silence.C:
-			v.cancel(errCutOff)
-			return
+			last = time.Now()
+		case <-time.After(left):
 		}
 	}
 }

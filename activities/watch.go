@@ -50,8 +50,11 @@ func (c *Control) Watch(ctx context.Context, in contract.WatchInput) (*contract.
 	if err != nil || halt != nil {
 		return haltWatch(nil, halt), err
 	}
-	// Not while the execution is held: who calls the roll asks for it.
-	w.roster.gave(w.lease, time.Duration(w.terms.LeaseMS)*time.Millisecond)
+	// Not while the execution is held: who calls the roll holds the roster, and
+	// may ask for the execution.
+	lease := time.Duration(w.terms.LeaseMS) * time.Millisecond
+	w.roster = c.rosters.forWindow(w.run, in.Number, lease)
+	w.roster.gave(w.lease, lease)
 	end := time.NewTimer(time.Duration(w.terms.WindowMS) * time.Millisecond)
 	defer end.Stop()
 	tick := time.NewTicker(time.Duration(w.terms.IntervalMS) * time.Millisecond)
@@ -112,7 +115,7 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 		return nil, &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}, nil
 	}
 	return &window{
-		c: c, run: run, in: in, lease: lease, roster: c.rosters.forWindow(run, in.Number, time.Duration(g.Terms.LeaseMS)*time.Millisecond),
+		c: c, run: run, in: in, lease: lease,
 		request: x.lineage.Request(), past: x.lineage.Past(),
 		grant: x.lineage.GrantDigest(), expires: g.Expires, terms: g.Terms, subject: x.lineage.Subject(),
 		from: c.now(&x.lineage), pinned: c.pinned(run, &x.lineage, in.Head),

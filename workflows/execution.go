@@ -74,6 +74,16 @@ func (x *execution) appendEntries(entries []contract.Entry) {
 	}
 }
 
+// recorded takes in what Decide stored. Nothing that was handed in is handed in
+// again, also what the store had already: the workflow would ask for ever. A
+// check that failed may have come before it was stored; Seal gets it then.
+func (x *execution) recorded(out contract.DecideOutput) {
+	x.appendEntries(out.Entries)
+	if !out.Halt {
+		x.fresh, x.unstoredSignals = nil, 0
+	}
+}
+
 // takeFresh removes and returns the fresh record with the given digest.
 func (x *execution) takeFresh(d evidence.Digest) *evidence.Envelope {
 	for i := range x.fresh {

@@ -59,8 +59,7 @@ func (l *loop) leave() {
 		l.trip(contract.Cause{Check: checkOf(err, "handover.error"), Reason: "the handover could not be recorded"})
 		return
 	}
-	l.x.unstoredSignals = 0
-	l.x.appendEntries(out.Entries)
+	l.x.recorded(out)
 	switch {
 	case out.Halt:
 		l.trip(out.Stop)

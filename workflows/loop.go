@@ -117,8 +117,7 @@ func (l *loop) decide(ready []string) bool {
 		l.trip(contract.Cause{Check: checkOf(err, "decide.error"), Reason: "a decision could not be recorded"})
 		return false
 	}
-	l.x.unstoredSignals = 0
-	l.x.appendEntries(out.Entries)
+	l.x.recorded(out)
 	for _, w := range out.Allowed {
 		l.start(w)
 	}

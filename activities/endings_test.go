@@ -47,23 +47,73 @@ func TestT09RefusedStaysRefused(t *testing.T) {
 func TestT10RepeatedAfterTheSeal(t *testing.T) {
 	p := newPlane(t)
 	p.granted()
-	work := p.decideA(t)
-	done := p.outcome(work, evidence.StatusDone, "")
-	out, err := p.decide([]string{"b"}, done)
-	require.NoError(t, err)
-	p.follow(out.Entries, done)
-	rec := p.record(out.Allowed[0])
-	d := rec.Predicate.(*evidence.Decision)
-	st := p.store.(*store.Store)
-	_, err = st.Take(t.Context(), store.Slot{Run: testRun, Step: "b", Decision: rec.Digest, Key: d.Key, Worker: evidencetest.Worker, At: d.At})
-	require.NoError(t, err)
+	rec := p.take(t, p.decideB(t))
 	p.sealed(t, contract.SealInput{Head: p.head}, evidence.Unresolved, evidence.CauseNoOutcome)
 
 	cat, err := catalogue.Parse("actions.yaml", []byte(testCatalogue))
 	require.NoError(t, err)
 	var effects atomic.Int32
-	runStep(newSteps(t, cat, st, acting(&effects)), contract.RunInput{Decision: rec.Envelope, Args: []byte(`{}`)})
+	runStep(newSteps(t, cat, p.store.(*store.Store), acting(&effects)), contract.RunInput{Decision: rec.Envelope, Args: []byte(`{}`)})
 	require.Zero(t, effects.Load(), "a step ran after the seal")
+}
+
+// decideB lets step a be done and allows step b, which can be repeated.
+func (p *plane) decideB(t *testing.T) contract.Work {
+	t.Helper()
+	done := p.outcome(p.decideA(t), evidence.StatusDone, "")
+	out, err := p.decide([]string{"b"}, done)
+	require.NoError(t, err)
+	p.follow(out.Entries, done)
+	return out.Allowed[0]
+}
+
+// take takes the slot of a step as its worker does.
+func (p *plane) take(t *testing.T, work contract.Work) *evidence.Record {
+	t.Helper()
+	rec := p.record(work)
+	d := rec.Predicate.(*evidence.Decision)
+	_, err := p.store.Take(t.Context(), store.Slot{Run: testRun, Step: d.Step, Decision: rec.Digest, Key: d.Key, Worker: evidencetest.Worker, At: d.At})
+	require.NoError(t, err)
+	return rec
+}
+
+// TestT10AnsweredButNotStored has a worker that died between its answer and
+// its store: the answer came back, the slot has no outcome. Temporal's owner
+// hands the step in again after the seal.
+func TestT10AnsweredButNotStored(t *testing.T) {
+	p := newPlane(t)
+	p.granted()
+	work := p.decideB(t)
+	rec := p.take(t, work)
+	p.sealed(t, contract.SealInput{Head: p.head, Fresh: []evidence.Envelope{p.outcome(work, evidence.StatusFailed, "x")}}, evidence.Failed, "x")
+	cat, err := catalogue.Parse("actions.yaml", []byte(testCatalogue))
+	require.NoError(t, err)
+	var effects atomic.Int32
+	runStep(newSteps(t, cat, p.store.(*store.Store), acting(&effects)), contract.RunInput{Decision: rec.Envelope, Args: []byte(`{}`)})
+	require.Zero(t, effects.Load(), "a step ran again after the seal")
+}
+
+// TestT09TheOtherOutcome has two attempts at a step that can be repeated, of
+// which one was stopped and one acted. Temporal's owner hands in the first.
+func TestT09TheOtherOutcome(t *testing.T) {
+	for name, tt := range map[string]struct {
+		stored  evidence.Status
+		verdict evidence.Verdict
+		cause   string
+	}{
+		"stored as done":      {evidence.StatusDone, evidence.Halted, "outcome.contradicted"},
+		"stored as cancelled": {evidence.StatusCancelled, evidence.Cancelled, evidence.CauseCancelled},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPlane(t)
+			p.granted()
+			work := p.decideB(t)
+			p.take(t, work)
+			cause := map[bool]string{true: "", false: "another"}[tt.stored == evidence.StatusDone]
+			require.NoError(t, p.store.(*store.Store).Finish(t.Context(), testRun, "b", p.outcome(work, tt.stored, cause)))
+			p.sealed(t, contract.SealInput{Head: p.head, Fresh: []evidence.Envelope{p.outcome(work, evidence.StatusCancelled, "step.cancelled")}}, tt.verdict, tt.cause)
+		})
+	}
 }
 
 // decideA allows step a.
