@@ -11,6 +11,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/crash"
 	"github.com/interlock-run/interlock/internal/defence"
 )
 
@@ -168,7 +169,11 @@ func (v *vigil) attest(ctx context.Context, ended bool) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errUnfit, err)
 	}
+	crash.Point("attest.signed")
 	err = j.s.c.Store.Attest(ctx, store.Attestation{Run: j.run, Step: j.decision.Step, Attempt: j.turn, Counter: v.counter, Signed: e})
+	if err == nil {
+		crash.Point("attest.stored")
+	}
 	switch p := failed(probes); {
 	case p != nil:
 		return fmt.Errorf("%w: probe %s is %s", errUnfit, p.Name, p.Status)

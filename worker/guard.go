@@ -3,7 +3,6 @@ package worker
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"go.temporal.io/sdk/interceptor"
 	sdk "go.temporal.io/sdk/worker"
@@ -13,6 +12,7 @@ import (
 	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/internal/defence"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
@@ -76,6 +76,7 @@ type Guard struct {
 // call Close.
 func NewGuard(ctx context.Context, c GuardConfig) (*Guard, error) {
 	err := errors.Join(
+		missing(!defence.Deployable(), "a build with its defences (without the tag undefended)"),
 		missing(c.Trust == nil, "a trust root"),
 		missing(c.Catalogue == "", "the path of the catalogue"),
 		missing(c.Store == "", "the path of the evidence store"),
@@ -92,12 +93,9 @@ func NewGuard(ctx context.Context, c GuardConfig) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, c.Store)
+	st, err := openStore(ctx, c.Store)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	if err := st.Ping(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("%w: the evidence store takes no writes: %w", ErrConfig, err), st.Close())
+		return nil, err
 	}
 	steps, err := newSteps(c.Trust, &Steps{Key: c.Key, Name: c.Name, Secrets: c.Secrets, Funcs: c.Funcs}, c.Catalogue, cat, st, "steps", c.Log)
 	if err != nil {

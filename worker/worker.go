@@ -98,12 +98,12 @@ func New(ctx context.Context, c Config) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := store.Open(ctx, c.Store)
+	st, err := openStore(ctx, c.Store)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
+		return nil, err
 	}
 	w := &Worker{store: st, log: c.Log, drain: func() {}}
-	if err := w.build(ctx, c, cat); err != nil {
+	if err := w.build(c, cat); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
 	return w, nil
@@ -122,10 +122,19 @@ func (c *Config) check() error {
 	)
 }
 
-func (w *Worker) build(ctx context.Context, c Config, cat *catalogue.Catalogue) error {
-	if err := w.store.Ping(ctx); err != nil {
-		return fmt.Errorf("%w: the evidence store takes no writes: %w", ErrConfig, err)
+// openStore opens the evidence store, and proves that it can be written to.
+func openStore(ctx context.Context, path string) (*store.Store, error) {
+	st, err := store.Open(ctx, path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
+	if err := st.Ping(ctx); err != nil {
+		return nil, errors.Join(fmt.Errorf("%w: the evidence store takes no writes: %w", ErrConfig, err), st.Close())
+	}
+	return st, nil
+}
+
+func (w *Worker) build(c Config, cat *catalogue.Catalogue) error {
 	var errs []error
 	if c.Control != nil {
 		errs = append(errs, w.addControl(c, cat))

@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/interlock-run/interlock/deploy/daemon"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
@@ -21,7 +22,7 @@ func play(t *testing.T, change func(*options)) ([]*account, string, error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
-	root, err := moduleRoot(ctx)
+	root, err := daemon.ModuleRoot(ctx)
 	require.NoError(t, err)
 	o := options{root: root, dir: filepath.Join(t.TempDir(), "demo")}
 	change(&o)
@@ -85,7 +86,7 @@ func TestDemoKill(t *testing.T) {
 // running.
 func TestInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
-	root, err := moduleRoot(ctx)
+	root, err := daemon.ModuleRoot(ctx)
 	require.NoError(t, err)
 	stop := errors.New("Ctrl-C")
 	dir := filepath.Join(t.TempDir(), "demo")
@@ -123,9 +124,9 @@ func (f writerFunc) Write(p []byte) (int, error) { f(string(p)); return len(p), 
 
 // TestDaemonThatCannotStart wants the reason, out of its log.
 func TestDaemonThatCannotStart(t *testing.T) {
-	root, err := moduleRoot(t.Context())
+	root, err := daemon.ModuleRoot(t.Context())
 	require.NoError(t, err)
-	program, err := buildDaemon(t.Context(), root)
+	program, err := daemon.Build(t.Context(), root, "", "")
 	require.NoError(t, err)
 	f, err := makeFolder(filepath.Join(t.TempDir(), "demo"))
 	require.NoError(t, err)
@@ -133,7 +134,7 @@ func TestDaemonThatCannotStart(t *testing.T) {
 	s := &stage{folder: f, program: program}
 	s.ctx, s.fail = context.WithCancelCause(t.Context())
 	err = s.startDaemons(s.ctx)
-	require.ErrorIs(t, err, errEnded)
+	require.ErrorIs(t, err, daemon.ErrEnded)
 	require.ErrorContains(t, err, "exit status 2")
 	require.ErrorContains(t, err, "trsut")
 	s.stopDaemons()
@@ -143,12 +144,12 @@ func TestDaemonThatCannotStart(t *testing.T) {
 func TestDaemonThatEnds(t *testing.T) {
 	var s stage
 	s.ctx, s.fail = context.WithCancelCause(t.Context())
-	sh, err := startDaemon("/bin/false", t.TempDir(), "steps", filepath.Join(t.TempDir(), "log"))
+	sh, err := daemon.Start("/bin/false", t.TempDir(), "steps", filepath.Join(t.TempDir(), "log"))
 	if err != nil {
 		t.Skip("there is no /bin/false")
 	}
-	s.watch(sh)
-	require.ErrorIs(t, context.Cause(s.ctx), errEnded)
+	s.watch(&process{Process: sh})
+	require.ErrorIs(t, context.Cause(s.ctx), daemon.ErrEnded)
 }
 
 // TestVerifyNoticesAnotherProof hands a proof to the account of another

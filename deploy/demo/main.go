@@ -21,6 +21,8 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+
+	"github.com/interlock-run/interlock/deploy/daemon"
 )
 
 func main() {
@@ -35,7 +37,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root, err := moduleRoot(ctx)
+	root, err := daemon.ModuleRoot(ctx)
 	if err == nil {
 		o.root, o.dir = root, filepath.Join(root, "out", "demo")
 		_, err = run(ctx, o, newScreen(os.Stdout))

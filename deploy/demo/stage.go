@@ -8,6 +8,7 @@ import (
 
 	"go.temporal.io/sdk/client"
 
+	"github.com/interlock-run/interlock/deploy/daemon"
 	"github.com/interlock-run/interlock/deploy/devserver"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/keyfile"
@@ -23,7 +24,7 @@ type stage struct {
 	cli, program string // the Temporal CLI, and interlockd
 	temporal     *devserver.Server
 	shop         *shop
-	daemons      []*daemon
+	daemons      []*process
 	client       client.Client
 	agent        *starter.Starter // the support agent
 }
@@ -80,7 +81,7 @@ func (s *stage) findCLI(_ options, out *screen) (said string, err error) {
 }
 
 func (s *stage) build(o options, _ *screen) (said string, err error) {
-	s.program, err = buildDaemon(s.ctx, o.root)
+	s.program, err = daemon.Build(s.ctx, o.root, "", "")
 	return relative(s.program), err
 }
 

@@ -40,6 +40,8 @@ func Points() []Place {
 		{"step.verified", Steps, "the decision is verified, the lease was not looked at"},
 		{"slot.before", Steps, "the lease is live, the effect slot is not taken"},
 		{"slot.taken", Steps, "the effect slot is taken, nothing is sent"},
+		{"attest.signed", Steps, "the step runs, an attestation is signed and in memory only"},
+		{"attest.stored", Steps, "the step runs, the attestation is in the store"},
 		{WorldArrived, World, "the request is at the desk, nothing is applied"},
 		{WorldApplied, World, "the desk has applied it and not answered"},
 		{"effect.done", Steps, "the desk has answered, nothing is signed"},

@@ -22,11 +22,7 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
-	"os/signal"
-	"path/filepath"
-	"syscall"
 
 	"github.com/interlock-run/interlock/deploy/trial/rig"
 )
@@ -39,20 +35,9 @@ func main() {
 	flag.DurationVar(&o.pause, "pause", 0, "how long the victims stay dead")
 	flag.BoolVar(&o.verbose, "v", false, "say what each point means, and what the desk and the proof say")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folders of all runs, not only of those that failed")
-	flag.Parse()
-	if flag.NArg() > 0 || o.parallel < 1 {
-		fmt.Fprintln(os.Stderr, "crash: it takes no arguments, see -help")
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	root, err := rig.ModuleRoot(ctx)
-	if err == nil {
-		o.dir = filepath.Join(root, "out", "crash")
-		_, err = run(ctx, o, os.Stdout)
-	}
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "\ncrash: %v\n", err)
-		os.Exit(1)
-	}
+	rig.Main("crash", func() bool { return o.parallel >= 1 }, func(ctx context.Context, dir string) error {
+		o.dir = dir
+		_, err := run(ctx, o, os.Stdout)
+		return err
+	})
 }

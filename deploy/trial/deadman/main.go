@@ -19,11 +19,7 @@ package main
 import (
 	"context"
 	"flag"
-	"fmt"
 	"os"
-	"os/signal"
-	"path/filepath"
-	"syscall"
 	"time"
 
 	"github.com/interlock-run/interlock/deploy/trial/rig"
@@ -36,20 +32,9 @@ func main() {
 	flag.DurationVar(&o.lease, "lease", 2*time.Second, "how long authority lasts without a new signal")
 	flag.IntVar(&o.parallel, "parallel", 2, "how many runs at a time")
 	flag.BoolVar(&o.verbose, "v", false, "say how each run went")
-	flag.Parse()
-	if flag.NArg() > 0 || o.parallel < 1 || o.runs < 1 {
-		fmt.Fprintln(os.Stderr, "deadman: it takes no arguments, see -help")
-		os.Exit(2)
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	root, err := rig.ModuleRoot(ctx)
-	if err == nil {
-		o.dir = filepath.Join(root, "out", "deadman")
-		_, err = run(ctx, o, os.Stdout)
-	}
-	if err != nil {
-		fmt.Fprintf(os.Stderr, "\ndeadman: %v\n", err)
-		os.Exit(1)
-	}
+	rig.Main("deadman", func() bool { return o.parallel >= 1 && o.runs >= 1 }, func(ctx context.Context, dir string) error {
+		o.dir = dir
+		_, err := run(ctx, o, os.Stdout)
+		return err
+	})
 }

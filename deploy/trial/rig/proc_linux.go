@@ -6,12 +6,6 @@ import (
 	"unsafe"
 )
 
-// childAttr makes a child lead its own process group, so that Ctrl-C reaches
-// only us, and die with us.
-func childAttr() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-}
-
 // RefuseWrites makes the system refuse every write of the process to a file,
 // until allow is called. It works against root too.
 func (p *Proc) RefuseWrites() (allow func() error, err error) {

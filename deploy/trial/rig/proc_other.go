@@ -2,12 +2,7 @@
 
 package rig
 
-import (
-	"errors"
-	"syscall"
-)
-
-func childAttr() *syscall.SysProcAttr { return nil }
+import "errors"
 
 // RefuseWrites cannot be done on this system.
 func (p *Proc) RefuseWrites() (allow func() error, err error) {

@@ -7,14 +7,12 @@ import (
 	"io"
 	"log/slog"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"strings"
-	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
+	"github.com/interlock-run/interlock/deploy/daemon"
 	"github.com/interlock-run/interlock/deploy/devserver"
 )
 
@@ -36,12 +34,12 @@ func Open(ctx context.Context, dir string, progress io.Writer) (*Rig, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("couldn't make the working folder: %w", err)
 	}
-	root, err := ModuleRoot(ctx)
+	root, err := daemon.ModuleRoot(ctx)
 	if err != nil {
 		return nil, err
 	}
 	fmt.Fprintln(progress, "building interlockd for trials")
-	if r.program, err = build(ctx, root); err != nil {
+	if r.program, err = daemon.Build(ctx, root, "trial", "trial"); err != nil {
 		return nil, err
 	}
 	cli, err := devserver.Find(ctx, progress)
@@ -66,30 +64,3 @@ func (r *Rig) Close() error {
 }
 
 func quiet() log.Logger { return log.NewStructuredLogger(slog.New(slog.DiscardHandler)) }
-
-// ModuleRoot returns the folder of the source that the program runs in.
-func ModuleRoot(ctx context.Context) (string, error) {
-	said, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
-	if err != nil {
-		return "", fmt.Errorf("couldn't ask go for the module: %w", err)
-	}
-	mod := strings.TrimSpace(string(said))
-	if filepath.Base(mod) != "go.mod" {
-		return "", errors.New("run this inside a checkout of interlock")
-	}
-	return filepath.Dir(mod), nil
-}
-
-// build builds interlockd with the points of package crash in it.
-func build(ctx context.Context, root string) (string, error) {
-	bin := filepath.Join(root, "bin", "trial") + string(filepath.Separator)
-	cmd := exec.CommandContext(ctx, "go", "build", "-tags", "trial", "-o", bin, "./worker/cmd/interlockd")
-	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
-	cmd.WaitDelay = 10 * time.Second
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("go build: %w\n%s", err, said)
-	}
-	return bin + "interlockd", nil
-}

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/interlock-run/interlock/deploy/daemon"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/keyfile"
 	"github.com/interlock-run/interlock/starter"
@@ -93,10 +94,11 @@ func (s *Stage) openAgent() error {
 // environment, and waits until all of them work.
 func (s *Stage) Start(ctx context.Context, env []string, roles ...string) error {
 	for _, role := range roles {
-		p, err := startProc(s.rig.program, s.Path(role), role, s.Path(role+".log"), env)
+		started, err := daemon.Start(s.rig.program, s.Path(role), role, s.Path(role+".log"), env...)
 		if err != nil {
 			return err
 		}
+		p := &Proc{started}
 		s.procs[role], s.all = p, append(s.all, p)
 		if err := os.WriteFile(s.PIDFile(role), []byte(strconv.Itoa(p.PID())), 0o600); err != nil {
 			return err

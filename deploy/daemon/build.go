@@ -1,4 +1,4 @@
-package main
+package daemon
 
 import (
 	"context"
@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// moduleRoot returns the folder of the source that the demo runs in.
-func moduleRoot(ctx context.Context) (string, error) {
+// ModuleRoot returns the folder of the source that the program runs in.
+func ModuleRoot(ctx context.Context) (string, error) {
 	said, err := exec.CommandContext(ctx, "go", "env", "GOMOD").Output()
 	if err != nil {
 		return "", fmt.Errorf("couldn't ask go for the module: %w", err)
@@ -24,10 +24,11 @@ func moduleRoot(ctx context.Context) (string, error) {
 	return filepath.Dir(mod), nil
 }
 
-// buildDaemon builds interlockd into bin/ and returns its path.
-func buildDaemon(ctx context.Context, root string) (string, error) {
-	bin := filepath.Join(root, "bin") + string(filepath.Separator)
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", bin, "./worker/cmd/interlockd")
+// Build builds interlockd, with build tags if there are any, into the folder
+// bin under root and dir, and returns its path.
+func Build(ctx context.Context, root, dir, tags string) (string, error) {
+	bin := filepath.Join(root, "bin", dir) + string(filepath.Separator)
+	cmd := exec.CommandContext(ctx, "go", "build", "-tags", tags, "-o", bin, "./worker/cmd/interlockd")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
