@@ -302,7 +302,7 @@ func acting(effects *atomic.Int32) executor.Func {
 	}
 }
 
-// slowly acts after a second, unless it is stopped before.
+// slowly acts after some seconds, unless it is stopped before.
 func slowly(effects *atomic.Int32) executor.Func {
 	return func(ctx context.Context, c executor.Call) (json.RawMessage, error) {
 		select {

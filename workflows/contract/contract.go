@@ -105,7 +105,7 @@ type StepProgress struct {
 // verdict is only in a [Receipt].
 type Progress struct {
 	Execution string           `json:"execution"`
-	Phase     string           `json:"phase"` // authorizing, running, stopping, sealing, sealed
+	Phase     string           `json:"phase"` // authorizing, running, continuing, stopping, sealing, sealed
 	Records   uint64           `json:"records"`
 	Signals   int              `json:"signals"`
 	Verdict   evidence.Verdict `json:"verdict,omitempty"`
