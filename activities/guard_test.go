@@ -144,7 +144,10 @@ func TestGuard(t *testing.T) {
 		{name: "the store is away afterwards", action: "once", act: nil, config: func(c *activities.StepsConfig) { c.Store = forgetful{c.Store} }, status: evidence.StatusDone, calls: 1},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) { tt.run(t) })
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			tt.run(t)
+		})
 	}
 }
 
@@ -282,7 +285,7 @@ func healthy() activities.Probe {
 
 func lapsed(d *evidence.Decision) { d.Lease.Until = d.At - 1000 }
 
-func soon(d *evidence.Decision) { d.Lease.Until = d.At + 1000 }
+func soon(d *evidence.Decision) { d.Lease.Until = d.At + 3000 }
 
 func answering(s string) executor.Func {
 	return func(context.Context, executor.Call) (json.RawMessage, error) { return json.RawMessage(s), nil }
@@ -342,6 +345,6 @@ func (forgetful) Finish(context.Context, store.Run, string, evidence.Envelope) e
 type slow struct{ activities.Effects }
 
 func (s slow) Take(ctx context.Context, slot store.Slot) (store.Slot, error) {
-	time.Sleep(1500 * time.Millisecond)
+	time.Sleep(3500 * time.Millisecond)
 	return s.Effects.Take(ctx, slot)
 }

@@ -22,9 +22,9 @@ import (
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
-// awhile gives a lease of three seconds, in which a guard that notices nothing
+// awhile gives a lease of ten seconds, in which a guard that notices nothing
 // would let the step run on.
-func awhile(d *evidence.Decision) { d.Lease.Until = d.At + 3000 }
+func awhile(d *evidence.Decision) { d.Lease.Until = d.At + 10_000 }
 
 // long gives a lease that no test outlives.
 func long(d *evidence.Decision) { d.Lease.Until = d.At + 600_000 }

@@ -4,15 +4,18 @@ import (
 	"bytes"
 	"context"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/interlock-run/interlock/evidence"
 )
 
 // TestDeadman measures each fault twice: make deadman does it 20 times. What
-// it tests besides the bound is that the step did not end too early, which
-// would be another reason than the one that is tried.
+// it tests besides the bound is that the step ended for the reason that is
+// tried, as far as its outcome is in the evidence.
 func TestDeadman(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
 	defer cancel()
@@ -25,7 +28,8 @@ func TestDeadman(t *testing.T) {
 	all, err := run(ctx, o, &said)
 	require.NoError(t, err, said.String())
 	require.Len(t, all, len(faults))
-	for _, r := range all["frozen"] {
-		require.Greater(t, r.took, lease/2, "the lease was not what ended it: %s", said.String())
+	for fault, cause := range map[string]string{"frozen": evidence.CauseLapsed, "cut": evidence.CauseCutOff} {
+		require.True(t, slices.ContainsFunc(all[fault], func(r result) bool { return r.verdict == evidence.Unresolved && r.cause == cause }),
+			"%s: no step ended for %s: %+v\n%s", fault, cause, all[fault], said.String())
 	}
 }

@@ -83,6 +83,9 @@ func (l *lane) measure(ctx context.Context, f fault, n int) (res result) {
 	if res.err = h.reached(ctx); res.err != nil {
 		return res
 	}
+	if res.err = l.stage.Renewed(ctx, x); res.err != nil {
+		return res
+	}
 	res.err = l.strike(ctx, f, h, &res)
 	if res.err == nil {
 		res.err = l.conclude(ctx, x, &res)
@@ -90,7 +93,7 @@ func (l *lane) measure(ctx context.Context, f fault, n int) (res result) {
 	return res
 }
 
-// strike lets the fault happen some time after the watch has begun, measures,
+// strike lets the fault happen some time after the lease was renewed, measures,
 // and heals.
 func (l *lane) strike(ctx context.Context, f fault, h *holder, res *result) error {
 	select {
@@ -98,7 +101,7 @@ func (l *lane) strike(ctx context.Context, f fault, h *holder, res *result) erro
 		return context.Cause(ctx)
 	case <-h.gone:
 		return errors.New("the step ended before the fault")
-	case <-time.After(l.lease*6/10 + rand.N(l.lease*4/10)):
+	case <-time.After(l.lease/4 + rand.N(l.lease/2)): // the guard has read the renewal by then
 	}
 	began := time.Now()
 	heal, err := f.inject(l)

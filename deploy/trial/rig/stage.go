@@ -12,6 +12,7 @@ import (
 	"github.com/interlock-run/interlock/deploy/daemon"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/keyfile"
+	"github.com/interlock-run/interlock/evidence/store"
 	"github.com/interlock-run/interlock/starter"
 )
 
@@ -135,3 +136,23 @@ func (s *Stage) Close() error {
 
 // Remove removes the stage's folder.
 func (s *Stage) Remove() error { return os.RemoveAll(s.dir) }
+
+// Renewed waits until the first lease of an execution was renewed.
+func (s *Stage) Renewed(ctx context.Context, x *starter.Execution) error {
+	st, err := store.OpenReadOnly(ctx, s.Path("shared/evidence.db"))
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	run := store.Run{Namespace: s.rig.temporal.Namespace, Workflow: x.ID(), Run: x.Run()}
+	for {
+		if _, _, err := st.Lease(ctx, run); !errors.Is(err, store.ErrNone) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("no lease was renewed: %w", context.Cause(ctx))
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
