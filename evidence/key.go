@@ -17,6 +17,8 @@ const (
 	RoleWorker    Role = "worker"    // outcomes
 	RoleRecorder  Role = "recorder"  // seals
 	RoleOperator  Role = "operator"  // resolutions
+	RoleApprover  Role = "approver"  // approvals
+	RoleRevoker   Role = "revoker"   // orders
 )
 
 // RoleFor returns the role that may sign records of kind k, or "" for an

@@ -26,9 +26,19 @@ type Key struct {
 	ID     string    `json:"id"` // [KeyID] of Public
 	Role   Role      `json:"role"`
 	Name   string    `json:"name"`
+	Person string    `json:"person,omitempty"` // whose key it is, where that is not Name; see [Key.Holder]
 	Public PublicKey `json:"public"`
 	From   Time      `json:"from"`
 	Until  Time      `json:"until"` // the first instant at which it is not valid; empty for no end
+}
+
+// Holder returns whose key k is: its person, or its name where none is given.
+// Several keys of one holder count as one person, whatever their roles.
+func (k *Key) Holder() string {
+	if k.Person != "" {
+		return k.Person
+	}
+	return k.Name
 }
 
 // validAt reports whether k may sign at t.
@@ -74,7 +84,7 @@ func NewTrust(domain string, keys []Key) (*Trust, error) {
 }
 
 func (k *Key) check() error {
-	if err := oneOf("role", k.Role, RolePrincipal, RoleAuthority, RoleWorker, RoleRecorder, RoleOperator); err != nil {
+	if err := oneOf("role", k.Role, RolePrincipal, RoleAuthority, RoleWorker, RoleRecorder, RoleOperator, RoleApprover, RoleRevoker); err != nil {
 		return err
 	}
 	switch {
