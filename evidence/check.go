@@ -30,7 +30,7 @@ func check(p Predicate) error {
 	case *Request:
 		return p.Check()
 	case *Decision:
-		return oneOf("effect", p.Effect, Allow, Deny)
+		return oneOf("effect", p.Effect, Allow, Deny, StepUp, Defer)
 	case *Outcome:
 		return p.check()
 	case *Attestation:
@@ -38,6 +38,10 @@ func check(p Predicate) error {
 	case *Seal:
 		return oneOf("verdict", p.Verdict, Unresolved, Halted, Denied, Failed, Cancelled, Completed)
 	case *Resolution:
+		return p.check()
+	case *Approval:
+		return p.check()
+	case *Order:
 		return p.check()
 	}
 	return nil

@@ -12,6 +12,12 @@ type Facts struct {
 	Step    *Step   // in phase step only
 	Lineage []Past  // what this execution did so far; phases step and integrity
 	Probes  []Probe // phase integrity only
+
+	// Said is what people have said of the step, and Requester who asked for
+	// the execution; phase step only. No rule reads them: they say whether
+	// what a rule asks for is there.
+	Said      Approvals
+	Requester string
 }
 
 // A Past is one step that this execution has already ended.
@@ -28,6 +34,6 @@ type Past struct {
 type Ruling struct {
 	Effect Effect
 	Rules  []RuleResult // every rule that matched or could not be evaluated, in the bundle's order
-	Cause  string       // "policy.allow", "policy.deny", "policy.default" or "policy.error"
+	Cause  string       // "policy.allow", "policy.deny", "policy.step_up", "policy.defer", "policy.default" or "policy.error"
 	Reason string       // one sentence for people
 }

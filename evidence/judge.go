@@ -14,6 +14,11 @@ const (
 	CauseLapsed = "lease.lapsed"
 	// CauseUnfit means that a probe of the step worker itself failed.
 	CauseUnfit = "worker.unfit"
+	// CauseRevoked means that an order stopped this execution.
+	CauseRevoked = "order.revoked"
+	// CauseKilled means that an order stopped many executions, this one among
+	// them.
+	CauseKilled = "order.killed"
 	// CauseCutOff means that the step worker did not reach Temporal for too
 	// long to know whether the step was still wanted.
 	CauseCutOff = "worker.cut_off"

@@ -13,7 +13,7 @@ type Role string
 // The roles. A key has one.
 const (
 	RolePrincipal Role = "principal" // requests
-	RoleAuthority Role = "authority" // grants, decisions, signals, halts
+	RoleAuthority Role = "authority" // grants, decisions, signals, halts, rejections
 	RoleWorker    Role = "worker"    // outcomes
 	RoleRecorder  Role = "recorder"  // seals
 	RoleOperator  Role = "operator"  // resolutions
@@ -27,7 +27,7 @@ func RoleFor(k Kind) Role {
 	switch k {
 	case KindRequest:
 		return RolePrincipal
-	case KindGrant, KindDecision, KindSignal, KindHandover, KindTakeover, KindHalt:
+	case KindGrant, KindDecision, KindSignal, KindHandover, KindTakeover, KindHalt, KindRejection:
 		return RoleAuthority
 	case KindOutcome, KindAttestation:
 		return RoleWorker
@@ -35,6 +35,10 @@ func RoleFor(k Kind) Role {
 		return RoleRecorder
 	case KindResolution:
 		return RoleOperator
+	case KindApproval:
+		return RoleApprover
+	case KindOrder:
+		return RoleRevoker
 	}
 	return ""
 }

@@ -17,29 +17,35 @@ var ErrUngoverned = errors.New("not governed")
 // and [Chain]. The zero Lineage is empty and ready. It is not safe for
 // concurrent use.
 type Lineage struct {
-	count   int
-	subject Subject
-	request *Record
-	grant   *Record
-	bound   Binding   // the run that the next record must be bound to
-	handed  *Record   // the handover that nobody has taken over yet
-	refusal *Decision // the denial of the request
-	steps   map[string]*lineageStep
-	signals uint64
-	stopped string // why no step may be allowed any more; empty if one may
-	tripped string // the failed check that a halt must follow; empty if none
-	halt    *Halt
-	seal    *Seal
-	sealed  Digest // record digest of the seal
-	last    Time   // of the control plane's records
-	lease   Lease
-	renewed uint64 // number of the lease of the newest good signal
+	count    int
+	subject  Subject
+	request  *Record
+	grant    *Record
+	bound    Binding   // the run that the next record must be bound to
+	handed   *Record   // the handover that nobody has taken over yet
+	refusal  *Decision // the denial of the request
+	steps    map[string]*lineageStep
+	signals  uint64
+	stopped  string // why no step may be allowed any more; empty if one may
+	tripped  string // the failed check that a halt must follow; empty if none
+	halt     *Halt
+	seal     *Seal
+	sealed   Digest // record digest of the seal
+	last     Time   // of the control plane's records
+	lease    Lease
+	renewed  uint64 // number of the lease of the newest good signal
+	orders   uint64 // how many orders the authority knew
+	order    *Record
+	rejected int
+	signers  map[string]bool // ids of the keys that signed records
 }
 
 // lineageStep is what the records say of one step of the plan.
 type lineageStep struct {
-	plan     *Step
-	decision *Record
+	plan      *Step
+	requester string  // whose key signed the request
+	decision  *Record // the one that stands
+	wait
 	outcome  *Outcome
 	resolved *Resolution
 }
@@ -50,7 +56,7 @@ func (l *Lineage) Add(r *Record) error {
 	if l.seal != nil && r.Kind() != KindResolution {
 		return ungoverned(r, "it comes after the seal")
 	}
-	if l.count > 0 && r.Kind() != KindRequest && r.Subject != l.about() {
+	if l.count > 0 && r.Kind() != KindRequest && r.Kind() != KindOrder && r.Subject != l.about() {
 		return ungoverned(r, "it is about another execution")
 	}
 	if l.handed != nil && !afterHandover(r.Kind()) {
@@ -63,6 +69,7 @@ func (l *Lineage) Add(r *Record) error {
 		l.subject = r.Subject
 	}
 	l.count++
+	l.sign(r)
 	if RoleFor(r.Kind()) == RoleAuthority || r.Kind() == KindSeal {
 		l.last = max(l.last, r.Predicate.When())
 	}
@@ -91,6 +98,12 @@ func (l *Lineage) add(r *Record) error {
 		return l.addSeal(r, p)
 	case *Resolution:
 		return l.addResolution(r, p)
+	case *Approval:
+		return l.addApproval(r, p)
+	case *Order:
+		return l.addOrder(r, p)
+	case *Rejection:
+		return l.addRejection(r, p)
 	}
 	return ungoverned(r, "its kind is unknown")
 }
@@ -114,7 +127,7 @@ func (l *Lineage) addRequest(r *Record, p *Request) error {
 	l.request = r
 	l.steps = make(map[string]*lineageStep, len(p.Steps))
 	for i := range p.Steps {
-		l.steps[p.Steps[i].ID] = &lineageStep{plan: &p.Steps[i]}
+		l.steps[p.Steps[i].ID] = &lineageStep{plan: &p.Steps[i], requester: r.Holder}
 	}
 	return nil
 }
@@ -141,7 +154,7 @@ func (l *Lineage) addGrant(r *Record, g *Grant) error {
 	case g.Lease.Number != 1 || !leaseFits(g.Lease, g.At, g.Terms):
 		return ungoverned(r, "its lease is not the first, or too long")
 	}
-	l.grant, l.bound, l.lease = r, g.Binding, g.Lease
+	l.grant, l.bound, l.lease, l.orders = r, g.Binding, g.Lease, g.Orders.Seq
 	return nil
 }
 

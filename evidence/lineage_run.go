@@ -1,7 +1,7 @@
 package evidence
 
 // BindingOf returns the run that a record is bound to; false for a request,
-// which is made before there is one.
+// which is made before there is one, and an order, which is about many.
 func BindingOf(p Predicate) (Binding, bool) {
 	switch p := p.(type) {
 	case *Grant:
@@ -23,6 +23,10 @@ func BindingOf(p Predicate) (Binding, bool) {
 	case *Resolution:
 		return p.Binding, true
 	case *Attestation:
+		return p.Binding, true
+	case *Approval:
+		return p.Binding, true
+	case *Rejection:
 		return p.Binding, true
 	}
 	return Binding{}, false
@@ -70,12 +74,14 @@ func (l *Lineage) addTakeover(r *Record, t *Takeover) error {
 		return ungoverned(r, "it is not bound to another run in epoch %d", next.Epoch)
 	case t.At < l.last:
 		return ungoverned(r, "it is older than the record before it")
+	case t.Orders.Seq < l.orders:
+		return ungoverned(r, "it knows fewer orders than the records before it")
 	case good && (t.Lease.Number <= max(l.lease.Number, l.renewed) || !leaseFits(t.Lease, t.At, l.Grant().Terms)):
 		return ungoverned(r, "its lease is too long, or no renewal")
 	case !good && t.Lease != Lease{}:
 		return ungoverned(r, "it renews the lease although a probe failed")
 	}
-	l.handed, l.bound = nil, t.Binding
+	l.handed, l.bound, l.orders = nil, t.Binding, t.Orders.Seq
 	if good {
 		l.lease, l.renewed = t.Lease, t.Lease.Number
 		return nil

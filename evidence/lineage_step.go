@@ -29,26 +29,46 @@ func (l *Lineage) addDecision(r *Record, d *Decision) error {
 		return ungoverned(r, "step %.60q with this action and these arguments is not in the plan", d.Step)
 	case s.decision != nil:
 		return ungoverned(r, "step %q was decided before", d.Step)
-	case d.Request != l.request.Digest || d.Policy != g.Policy || d.Catalogue != g.Catalogue:
-		return ungoverned(r, "its request, policy or catalogue is not the grant's")
+	case d.Request != l.request.Digest || d.Principal != g.Principal || d.Policy != g.Policy || d.Catalogue != g.Catalogue:
+		return ungoverned(r, "its request, principal, policy or catalogue is not the grant's")
 	case d.Key != IdempotencyKey(d.Request, d.Step):
 		return ungoverned(r, "its idempotency key is not the step's")
 	case d.Cause == "" || d.At < l.last:
 		return ungoverned(r, "it has no cause, or is older than the record before it")
 	case !d.Effect.Allows() && d.Lease != Lease{}:
-		return ungoverned(r, "step %q is denied, but given a lease", d.Step)
-	case !d.Effect.Allows() && !d.Sends.IsZero():
-		return ungoverned(r, "step %q is denied, but says what it sends", d.Step)
+		return ungoverned(r, "step %q is not allowed, but given a lease", d.Step)
+	case !d.Effect.Waits() && (d.Until != 0 || d.Again != 0):
+		return ungoverned(r, "step %q is decided, but waits", d.Step)
+	case d.Orders.Seq < l.orders:
+		return ungoverned(r, "it knows fewer orders than the records before it")
 	}
-	if !d.Effect.Allows() {
-		s.decision = r
-		l.stop("a step was denied")
-		return nil
-	}
-	if err := l.mayAllow(r, d, s); err != nil {
+	if err := l.addEffect(r, d, s); err != nil {
 		return err
 	}
-	s.decision, l.lease = r, d.Lease
+	l.orders = d.Orders.Seq
+	return nil
+}
+
+// addEffect adds what d says of s. Whatever is neither an allow nor a wait
+// denies.
+func (l *Lineage) addEffect(r *Record, d *Decision, s *lineageStep) error {
+	switch {
+	case d.Effect.Allows():
+		if err := l.mayAllow(r, d, s); err != nil {
+			return err
+		}
+		s.decision, l.lease = r, d.Lease
+	case d.Effect.Waits():
+		if err := l.mayWait(r, d, s); err != nil {
+			return err
+		}
+		s.waitFor(r, d)
+	case !d.Sends.IsZero():
+		return ungoverned(r, "step %q is denied, but says what it sends", d.Step)
+	default:
+		s.decision = r
+		l.stop("a step was denied")
+	}
 	return nil
 }
 
@@ -60,16 +80,22 @@ func (l *Lineage) mayAllow(r *Record, d *Decision, s *lineageStep) error {
 		return ungoverned(r, "step %q is allowed although %s", d.Step, l.stopped)
 	case d.Sends.IsZero():
 		return ungoverned(r, "step %q is allowed to send anything", d.Step)
-	case !rulesAllow(d.Rules):
-		return ungoverned(r, "step %q is allowed, but not by its rules", d.Step)
+	case s.refused != nil:
+		return ungoverned(r, "step %q is allowed although %q refused it", d.Step, s.refused.Holder)
+	case !s.allowedBy(d):
+		return ungoverned(r, "step %q is allowed, but not by its rules and approvals", d.Step)
 	case d.At >= g.Expires:
 		return ungoverned(r, "step %q is allowed after the grant expired", d.Step)
 	case !d.Lease.renews(l.lease) || !leaseFits(d.Lease, d.At, g.Terms):
 		return ungoverned(r, "step %q is allowed without a live lease", d.Step)
 	}
+	return l.needsMet(r, d, s)
+}
+
+func (l *Lineage) needsMet(r *Record, d *Decision, s *lineageStep) error {
 	for _, need := range s.plan.Needs {
 		if o := l.steps[need].outcome; o == nil || o.Status != StatusDone {
-			return ungoverned(r, "step %q is allowed before %q, which it needs, is done", d.Step, need)
+			return ungoverned(r, "step %q is decided before %q, which it needs, is done", d.Step, need)
 		}
 	}
 	return nil
@@ -85,8 +111,8 @@ func (l *Lineage) addRefusal(r *Record, d *Decision) error {
 		return ungoverned(r, "it denies another request")
 	case d.Binding.Workflow != r.Subject.Execution || d.Binding.Run == "":
 		return ungoverned(r, "it is not bound to a run of workflow %q", r.Subject.Execution)
-	case d.Cause == "" || d.namesStep() || !d.Grant.IsZero() || d.Lease != Lease{}:
-		return ungoverned(r, "it has no cause, or names a step, a grant or a lease")
+	case d.Cause == "" || d.namesStep() || !d.Grant.IsZero() || d.Lease != Lease{} || d.Until != 0 || d.Again != 0 || d.Effect.Waits():
+		return ungoverned(r, "it has no cause, or names a step, a grant or a lease, or waits")
 	}
 	l.refusal, l.bound = d, d.Binding
 	l.stop("the request was denied")
@@ -95,7 +121,7 @@ func (l *Lineage) addRefusal(r *Record, d *Decision) error {
 
 // namesStep reports whether d says anything about a step.
 func (d *Decision) namesStep() bool {
-	return d.Step != "" || d.Action != "" || !d.Args.IsZero() || !d.Sends.IsZero() || d.Key != ""
+	return d.Principal != "" || d.Step != "" || d.Action != "" || !d.Args.IsZero() || !d.Sends.IsZero() || d.Key != ""
 }
 
 func (l *Lineage) addOutcome(r *Record, o *Outcome) error {
@@ -123,7 +149,7 @@ func (l *Lineage) addOutcome(r *Record, o *Outcome) error {
 	switch {
 	case o.Status == StatusRefused:
 		l.trip("guard." + o.Cause)
-	case o.Cause == CauseLapsed, o.Cause == CauseUnfit, o.Cause == CauseCutOff:
+	case o.Cause == CauseLapsed, o.Cause == CauseUnfit, o.Cause == CauseCutOff, o.Cause == CauseRevoked, o.Cause == CauseKilled:
 		l.trip(o.Cause)
 	}
 	return nil

@@ -18,6 +18,14 @@ const (
 	KindHalt     Kind = "halt"
 	KindSeal     Kind = "seal"
 
+	// KindApproval is the word of a person on a step that waits for it.
+	KindApproval Kind = "approval"
+	// KindOrder says that executions stop. It is about as many as its scope
+	// covers, and stands in the chain of each that it stopped.
+	KindOrder Kind = "order"
+	// KindRejection says that a message was not believed.
+	KindRejection Kind = "rejection"
+
 	// KindResolution is the one kind that comes after the seal.
 	KindResolution Kind = "resolution"
 
@@ -28,7 +36,7 @@ const (
 
 // A Predicate is what a statement says: a pointer to one of [Request],
 // [Grant], [Decision], [Outcome], [Signal], [Handover], [Takeover], [Halt],
-// [Seal], [Resolution], [Attestation].
+// [Seal], [Approval], [Order], [Rejection], [Resolution], [Attestation].
 type Predicate interface {
 	// Kind returns the kind of record that carries the predicate.
 	Kind() Kind
@@ -102,6 +110,25 @@ type RuleResult struct {
 	Effect  Effect `json:"effect"`
 	Message string `json:"message,omitempty"`
 	Error   string `json:"error,omitempty"` // not empty: the rule denies because it could not be evaluated
+
+	Ask   *Ask   `json:"ask,omitempty"`   // of a rule that says step_up
+	Delay *Delay `json:"delay,omitempty"` // of a rule that says defer
+}
+
+// An Ask is what a rule asks for that says step_up: the approval of Need
+// people out of By, each given within WithinMS milliseconds of the decision
+// that asks, and still so long ago at most when the step is decided anew.
+type Ask struct {
+	By       []string `json:"by"` // holders of approvers' keys; see [Key.Holder]
+	Need     int      `json:"need"`
+	WithinMS int64    `json:"withinMs"`
+}
+
+// A Delay is how long a rule waits that says defer, and how often it is asked
+// again, in milliseconds.
+type Delay struct {
+	ForMS   int64 `json:"forMs"`
+	EveryMS int64 `json:"everyMs"`
 }
 
 // A Probe is one named integrity check. Want and Got are digests or short
@@ -128,10 +155,13 @@ type Grant struct {
 	Terms     Terms        `json:"terms"`
 	Lease     Lease        `json:"lease"`
 	Expires   Time         `json:"expires"`
+	Orders    Position     `json:"orders"` // where the chain of orders ended, as the authority knew it
 }
 
 // A Decision is the signed verdict on one step, or, in phase admit and only
-// when it is a denial, on the request.
+// when it is a denial, on the request. A step that waits (effect step_up or
+// defer) is decided again: the last decision on it, which allows or denies,
+// stands.
 type Decision struct {
 	Position
 	At        Time         `json:"at"`
@@ -139,10 +169,11 @@ type Decision struct {
 	Request   Digest       `json:"request"` // digest of the request as it was presented
 	Grant     Digest       `json:"grant"`   // none in phase admit
 	Binding   Binding      `json:"binding"`
+	Principal string       `json:"principal"` // the grant's; none in phase admit
 	Step      string       `json:"step,omitempty"`
 	Action    string       `json:"action,omitempty"`
 	Args      Digest       `json:"args"`  // [ValueDigest] of the arguments; none in phase admit
-	Sends     Digest       `json:"sends"` // of exactly what the action sends; none unless the effect is allow
+	Sends     Digest       `json:"sends"` // of exactly what the action sends; none if it is denied
 	Effect    Effect       `json:"effect"`
 	Cause     string       `json:"cause"`  // stable code, such as "policy.deny"
 	Reason    string       `json:"reason"` // one sentence for people
@@ -151,6 +182,9 @@ type Decision struct {
 	Catalogue Digest       `json:"catalogue"`
 	Lease     Lease        `json:"lease"` // zero unless the effect is allow
 	Key       string       `json:"key"`   // idempotency key of every attempt
+	Until     Time         `json:"until"` // when the wait is over at the latest; none unless the step waits
+	Again     Time         `json:"again"` // when a deferred step is decided again
+	Orders    Position     `json:"orders"`
 }
 
 // An Outcome is the signed end of one step, made by the worker that ran it.
@@ -221,6 +255,7 @@ type Signal struct {
 	// had attested by then.
 	Workers []Attested `json:"workers,omitempty"`
 	Lease   Lease      `json:"lease"` // zero when a probe failed
+	Orders  Position   `json:"orders"`
 }
 
 // A Handover ends the part of an execution that one run carried out, so that
@@ -244,6 +279,8 @@ type Takeover struct {
 	Binding  Binding `json:"binding"`  // of the run that takes over
 	Probes   []Probe `json:"probes"`
 	Lease    Lease   `json:"lease"` // zero when a probe failed
+
+	Orders Position `json:"orders"`
 }
 
 // A Halt is the signed record of the check that failed.

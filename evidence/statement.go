@@ -34,6 +34,9 @@ type Record struct {
 	Digest    Digest // record digest
 	Subject   Subject
 	Predicate Predicate
+	// Holder is whose key signed it, by [Key.Holder]; unverified, it is the
+	// name that the record claims, if it claims one.
+	Holder string
 }
 
 // Kind returns the kind of r.
@@ -92,7 +95,8 @@ func (e Envelope) Decode() (*Record, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrStatement, p.Kind(), err)
 	}
 	s := Subject{Execution: st.Subject[0].Name, Digest: st.Subject[0].Digest.SHA3}
-	return &Record{Envelope: e, Digest: e.Digest(), Subject: s, Predicate: p}, nil
+	holder, _ := claimedName(p)
+	return &Record{Envelope: e, Digest: e.Digest(), Subject: s, Predicate: p, Holder: holder}, nil
 }
 
 // predicate returns an empty predicate of the statement's kind.
@@ -140,6 +144,12 @@ func newPredicate(k Kind) Predicate {
 		return &Attestation{}
 	case KindResolution:
 		return &Resolution{}
+	case KindApproval:
+		return &Approval{}
+	case KindOrder:
+		return &Order{}
+	case KindRejection:
+		return &Rejection{}
 	}
 	return nil
 }

@@ -163,8 +163,8 @@ func (t *Trust) Key(id string, role Role, at Time) (Key, error) {
 // Open verifies e and returns what it says. It checks, in this order: the
 // form of envelope and statement; that the trust root allows the named key to
 // sign this kind of record at the time the record states; the signature; that
-// a request's principal, the worker of an outcome or attestation and a
-// resolution's operator are the
+// a request's principal, the worker of an outcome or attestation, an
+// approval's approver, an order's revoker and a resolution's operator are the
 // key's own name.
 //
 // A nil error does not mean that the record belongs where it was found: the
@@ -184,6 +184,7 @@ func (t *Trust) Open(e Envelope) (*Record, error) {
 	if name, ok := claimedName(r.Predicate); ok && name != k.Name {
 		return nil, fmt.Errorf("%s: %w: it names %.60q, its key belongs to %q", r.Kind(), ErrUntrusted, name, k.Name)
 	}
+	r.Holder = k.Holder()
 	return r, nil
 }
 
@@ -197,6 +198,10 @@ func claimedName(p Predicate) (string, bool) {
 		return p.Worker, true
 	case *Resolution:
 		return p.Operator, true
+	case *Approval:
+		return p.Approver, true
+	case *Order:
+		return p.Revoker, true
 	}
 	return "", false
 }

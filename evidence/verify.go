@@ -70,6 +70,11 @@ type Report struct {
 	Head      Digest    `json:"head"`    // link of the last of these, which a receipt states too
 	Steps     []StepEnd `json:"steps"`
 
+	// What people said of steps that waited for their approval.
+	Approvals []Approved `json:"approvals"`
+	// The order that stopped the execution, if one did.
+	Order *Ordered `json:"order,omitempty"`
+
 	// What people found out after the seal. The verdict stays what it was.
 	Resolved []Resolved `json:"resolved"`
 	// The steps that the seal left unresolved and no resolution is about.
@@ -118,7 +123,7 @@ func (r *Report) Err() error {
 //
 // Verify does not retain or change its arguments.
 func Verify(trust *Trust, proof *Proof) *Report {
-	r := &Report{Records: len(proof.Records), Steps: []StepEnd{}, Resolved: []Resolved{}, Open: []string{}}
+	r := &Report{Records: len(proof.Records), Steps: []StepEnd{}, Resolved: []Resolved{}, Open: []string{}, Approvals: []Approved{}}
 	records := r.authentic(trust, proof)
 	if records == nil {
 		return r
@@ -172,6 +177,10 @@ func (r *Report) claims(records []*Record) {
 			r.Sealed, r.Steps = p.At, append(r.Steps[:0], p.Steps...)
 		case *Resolution:
 			r.Resolved = append(r.Resolved, resolved(p))
+		case *Approval:
+			r.Approvals = append(r.Approvals, approved(p))
+		case *Order:
+			r.Order = ordered(rec.Digest, p)
 		}
 	}
 	r.Open = append(r.Open, unresolvedBut(r.Steps, r.Resolved)...)
@@ -182,7 +191,7 @@ func (r *Report) complete(records []*Record) {
 	about, end := subjectOf(records[0]), endOf(records)
 	var chain Chain
 	for i, rec := range records {
-		if i > 0 && rec.Subject != about {
+		if i > 0 && rec.Subject != about && rec.Kind() != KindOrder { // an order is about many
 			r.Complete.no(i, "record %d (%s) belongs to another execution: it is about %s %s", i, rec.Kind(), rec.Subject.Execution, rec.Subject.Digest.Short())
 		}
 		if at, ok := positionOf(rec.Predicate); ok && at != chain.Next() {
@@ -241,6 +250,8 @@ func positionOf(p Predicate) (Position, bool) {
 		return p.Position, true
 	case *Seal:
 		return p.Position, true
+	case *Rejection:
+		return p.Position, true
 	}
 	return Position{}, false
 }
@@ -261,7 +272,8 @@ func (r *Report) governed(records []*Record, domain string) {
 
 // article is for findings, which people read.
 func article(k Kind) string {
-	if k == KindOutcome {
+	switch k {
+	case KindOutcome, KindOrder, KindApproval:
 		return "an"
 	}
 	return "a"

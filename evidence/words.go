@@ -8,10 +8,19 @@ type Effect string
 const (
 	Deny  Effect = "deny"
 	Allow Effect = "allow"
+	// StepUp means: not before people have approved. It lets nothing happen
+	// by itself.
+	StepUp Effect = "step_up"
+	// Defer means: not yet; ask again. It lets nothing happen by itself.
+	Defer Effect = "defer"
 )
 
 // Allows reports whether e is [Allow]. Everything else denies.
 func (e Effect) Allows() bool { return e == Allow }
+
+// Waits reports whether e is an effect that another decision on the same step
+// must follow.
+func (e Effect) Waits() bool { return e == StepUp || e == Defer }
 
 // A Phase says when policy is asked.
 type Phase string

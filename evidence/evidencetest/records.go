@@ -107,7 +107,7 @@ func (d *Desk) decision(step string) *evidence.Decision {
 	plan := d.step(step)
 	return &evidence.Decision{
 		Position: d.chain.Next(), At: d.tick(), Phase: evidence.PhaseStep,
-		Request: d.presented, Grant: d.grant, Binding: d.Binding(),
+		Request: d.presented, Grant: d.grant, Binding: d.Binding(), Principal: d.request.Principal,
 		Step: step, Action: plan.Action, Args: evidence.ValueDigest(plan.Args),
 		Reason: "decided by a rule", Policy: policy, Catalogue: catalogue,
 		Key: evidence.IdempotencyKey(d.presented, step),
