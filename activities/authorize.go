@@ -49,7 +49,12 @@ func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*co
 		defer x.release()
 		return c.admission(x.execution), nil
 	}
-	nonce, refused := c.judge(ctx, x.execution, request)
+	orders, err := c.orders.read(ctx)
+	if err != nil {
+		x.abandon()
+		return c.unstored(ctx, run, request, err)
+	}
+	nonce, refused := c.judge(ctx, x.execution, request, orders)
 	if err := c.answer(x.execution, request, refused); err != nil {
 		x.abandon()
 		return nil, err
@@ -70,7 +75,7 @@ func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*co
 
 // judge returns why the request is refused, or nil. If the request is
 // authentic it has been added to x, and its nonce is to be consumed.
-func (c *Control) judge(ctx context.Context, x *execution, request evidence.Envelope) (*store.Nonce, *refusal) {
+func (c *Control) judge(ctx context.Context, x *execution, request evidence.Envelope, orders standing) (*store.Nonce, *refusal) {
 	rec, err := openNow(c.c.Trust, request, evidence.TimeOf(c.c.Now()))
 	if err != nil {
 		return nil, &refusal{cause: untrusted(err), reason: "the request is not signed by a principal that is trusted now"}
@@ -89,7 +94,7 @@ func (c *Control) judge(ctx context.Context, x *execution, request evidence.Enve
 		return nil, &refusal{cause: "request.malformed", reason: "the request contradicts itself"}
 	}
 	nonce := &store.Nonce{Principal: req.Principal, Value: req.Nonce, Expires: req.Expires}
-	return nonce, c.admit(ctx, x, req)
+	return nonce, c.admit(ctx, x, req, orders)
 }
 
 // untrusted maps an error of [evidence.Trust.Open] to a cause.
@@ -104,8 +109,12 @@ func untrusted(err error) string {
 }
 
 // admit asks everything that can refuse an authentic request, policy last.
-func (c *Control) admit(ctx context.Context, x *execution, req *evidence.Request) *refusal {
+func (c *Control) admit(ctx context.Context, x *execution, req *evidence.Request, orders standing) *refusal {
 	now := evidence.TimeOf(c.c.Now())
+	if order := stopping(orders.stops, c.concerned(&x.lineage)); order != nil {
+		check, reason := causeOf(order)
+		return &refusal{cause: check, reason: reason}
+	}
 	switch {
 	case now >= req.Expires:
 		return &refusal{cause: "request.expired", reason: fmt.Sprintf("the request expired at %v", req.Expires)}
@@ -128,7 +137,7 @@ func (c *Control) admit(ctx context.Context, x *execution, req *evidence.Request
 	if !ruling.Effect.Allows() {
 		return &refusal{cause: orUnknown(ruling.Cause), reason: ruling.Reason, rules: ruling.Rules}
 	}
-	return c.grant(x, req, ruling, probes)
+	return c.grant(x, req, ruling, probes, orders)
 }
 
 // knows reports whether a step uses a declared action with arguments that
@@ -146,7 +155,7 @@ func (c *Control) knows(s *evidence.Step, key string) (sends evidence.Digest, ca
 }
 
 // grant adds the grant to x, or says why there cannot be one.
-func (c *Control) grant(x *execution, req *evidence.Request, ruling evidence.Ruling, probes []evidence.Probe) *refusal {
+func (c *Control) grant(x *execution, req *evidence.Request, ruling evidence.Ruling, probes []evidence.Probe, orders standing) *refusal {
 	at := c.now(&x.lineage)
 	g := &evidence.Grant{
 		Position: x.chain.Next(), At: at, Request: x.lineage.Subject().Digest,
@@ -154,6 +163,7 @@ func (c *Control) grant(x *execution, req *evidence.Request, ruling evidence.Rul
 		Policy: c.c.Policy.Ref(), Catalogue: c.c.Catalogue.Digest(),
 		Rules: ruling.Rules, Probes: probes, Terms: c.c.Terms,
 		Lease: newLease(1, leaseEnd(at, req.Expires, c.c.Terms)), Expires: req.Expires,
+		Orders: orders.head,
 	}
 	if err := c.sign(x, c.c.Authority, g); err != nil {
 		c.c.Log.Error("grant not possible", zap.String("execution", req.ID), zap.Error(err))

@@ -59,6 +59,7 @@ type ControlConfig struct {
 type Control struct {
 	c       ControlConfig
 	cache   cache
+	orders  *orderBook
 	rosters rosters
 	// requests makes the requests of the actions over HTTP, by action.
 	requests map[string]*executor.Requests
@@ -83,7 +84,7 @@ func NewControl(c ControlConfig) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Control{c: c, rosters: rosters{runs: map[store.Run]*roster{}}, cache: newCache(), requests: requests}, nil
+	return &Control{c: c, orders: newOrderBook(c.Store, c.Trust, c.Log), rosters: rosters{runs: map[store.Run]*roster{}}, cache: newCache(), requests: requests}, nil
 }
 
 func (c *ControlConfig) check() error {

@@ -97,7 +97,27 @@ func (c *Control) extend(ctx context.Context, x *execution, in contract.DecideIn
 	if halt := c.receive(x, in.Fresh); halt != nil {
 		return &contract.DecideOutput{Stop: *halt, Halt: true}, nil
 	}
-	halt := c.trip(ctx, x, in.Head)
+	heard, err := c.hear(ctx, x, in.Messages)
+	if err != nil {
+		return nil, err
+	}
+	orders, err := c.orders.read(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out, err := c.goOn(ctx, x, in, orders)
+	if out != nil {
+		out.Heard = heard
+	}
+	return out, err
+}
+
+// goOn decides, unless a check or an order stops the execution.
+func (c *Control) goOn(ctx context.Context, x *execution, in contract.DecideInput, orders standing) (*contract.DecideOutput, error) {
+	halt := c.obey(x, orders)
+	if halt == nil {
+		halt = c.trip(ctx, x, in.Head)
+	}
 	if g := x.lineage.Grant(); halt == nil && len(in.Steps) > 0 && c.now(&x.lineage) >= g.Expires {
 		halt = &contract.Cause{Check: "grant.expired", Reason: fmt.Sprintf("the grant expired at %v", g.Expires)}
 	}
@@ -113,7 +133,7 @@ func (c *Control) extend(ctx context.Context, x *execution, in contract.DecideIn
 	if len(in.Steps) == 0 {
 		return &contract.DecideOutput{}, nil
 	}
-	return c.steps(ctx, x, in.Steps)
+	return c.steps(ctx, x, in.Steps, orders)
 }
 
 // receive verifies and adds the records that the workflow was given by others.
@@ -165,7 +185,7 @@ func (c *Control) trip(ctx context.Context, x *execution, head evidence.Position
 }
 
 // steps decides each step, in order, until one is denied.
-func (c *Control) steps(ctx context.Context, x *execution, ids []string) (*contract.DecideOutput, error) {
+func (c *Control) steps(ctx context.Context, x *execution, ids []string, orders standing) (*contract.DecideOutput, error) {
 	out := &contract.DecideOutput{}
 	lease, err := c.lease(ctx, x)
 	if err != nil {
@@ -174,17 +194,25 @@ func (c *Control) steps(ctx context.Context, x *execution, ids []string) (*contr
 	for _, id := range ids {
 		d, rec := x.lineage.Decided(id)
 		if d == nil {
+			if wait := c.stillWaits(x, id); wait != nil {
+				out.Waiting = append(out.Waiting, *wait)
+				continue
+			}
 			if c.now(&x.lineage) >= lease.Until {
 				out.Lapsed = true
 				return out, nil
 			}
-			if d, err = c.decideStep(x, id, lease); err != nil {
+			if err = c.decideStep(x, id, lease, orders); err != nil {
 				c.c.Log.Error("decision not possible", zap.String("execution", x.run.Workflow), zap.String("step", id), zap.Error(err))
 				return haltOutput("decision.impossible", err), nil
 			}
-			_, rec = x.lineage.Decided(id)
+			if wait := c.stillWaits(x, id); wait != nil {
+				out.Waiting = append(out.Waiting, *wait)
+				continue
+			}
+			d, rec = x.lineage.Decided(id)
 		}
-		if !d.Effect.Allows() {
+		if d == nil || !d.Effect.Allows() {
 			out.Stop = contract.Cause{Check: d.Cause, Reason: d.Reason}
 			return out, nil
 		}
@@ -194,33 +222,39 @@ func (c *Control) steps(ctx context.Context, x *execution, ids []string) (*contr
 }
 
 // decideStep asks policy about one step, and signs and adds the answer.
-func (c *Control) decideStep(x *execution, id string, lease evidence.Lease) (*evidence.Decision, error) {
+func (c *Control) decideStep(x *execution, id string, lease evidence.Lease, orders standing) error {
 	req, g := x.lineage.Request(), x.lineage.Grant()
 	i := slices.IndexFunc(req.Steps, func(s evidence.Step) bool { return s.ID == id })
 	if i < 0 {
-		return nil, fmt.Errorf("the plan has no step %.60q", id)
+		return fmt.Errorf("the plan has no step %.60q", id)
 	}
 	s := &req.Steps[i]
 	now := c.now(&x.lineage)
 	r := c.c.Policy.Decide(evidence.Facts{
 		Phase: evidence.PhaseStep, Now: now, Request: req, Step: s, Lineage: x.lineage.Past(),
+		Said: x.lineage.Said(id), Requester: x.lineage.Requester(),
 	})
+	r = c.bounded(x, id, now, r)
 	d := &evidence.Decision{
 		Position: x.chain.Next(), At: now, Phase: evidence.PhaseStep,
-		Request: g.Request, Grant: x.lineage.GrantDigest(), Binding: x.lineage.Binding(),
+		Request: g.Request, Grant: x.lineage.GrantDigest(), Binding: x.lineage.Binding(), Principal: g.Principal,
 		Step: s.ID, Action: s.Action, Args: evidence.ValueDigest(s.Args),
 		Effect: evidence.Deny, Cause: orUnknown(r.Cause), Reason: r.Reason, Rules: rulesOf(r.Rules),
-		Policy: g.Policy, Catalogue: g.Catalogue, Key: evidence.IdempotencyKey(g.Request, s.ID),
+		Policy: g.Policy, Catalogue: g.Catalogue, Key: evidence.IdempotencyKey(g.Request, s.ID), Orders: orders.head,
 	}
-	if sends, cause, err := c.knows(s, d.Key); err != nil {
+	switch sends, cause, err := c.knows(s, d.Key); {
+	case err != nil:
 		d.Cause, d.Reason = cause, sentence(err)
-	} else if r.Effect.Allows() {
+	case r.Effect.Allows():
 		// Another control plane's clock may be ahead of this one's: a decision
 		// never promises more than one lease from its own time on.
 		lease.Until = min(lease.Until, leaseEnd(now, g.Expires, g.Terms))
 		d.Effect, d.Lease, d.Sends = evidence.Allow, lease, sends
+	case r.Effect.Waits():
+		d.Effect, d.Sends = r.Effect, sends
+		d.Until, d.Again = c.waitEnds(x, id, now, r)
 	}
-	return d, c.sign(x, c.c.Authority, d)
+	return c.sign(x, c.c.Authority, d)
 }
 
 // lease returns the newest lease of x. The store is asked only when the known

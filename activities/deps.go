@@ -41,6 +41,8 @@ type Effects interface {
 	Lease(context.Context, store.Run) (evidence.Lease, evidence.Envelope, error)
 	Attest(context.Context, store.Attestation) error
 	Attestations(context.Context, store.Run) ([]store.Attestation, error)
+	Records(context.Context, store.Run, uint64) ([]store.Record, error)
+	Head(context.Context, store.Run) (evidence.Position, error)
 	Epoch(context.Context, store.Run) (uint64, error)
 	Seen(context.Context) (evidence.Time, error)
 }

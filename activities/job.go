@@ -68,7 +68,7 @@ func (j *job) refused(ctx context.Context, err error) (*contract.RunOutput, erro
 		return nil, err // cancelled while it waited; Seal looks at the slot
 	}
 	slot, err := j.s.c.Store.Take(ctx, store.Slot{
-		Run: j.run, Step: j.decision.Step, Decision: j.digest, Key: j.decision.Key, Worker: fenced, At: j.started,
+		Run: j.run, Step: j.decision.Step, Decision: j.digest, Key: j.decision.Key, Worker: fenced, At: j.started, Orders: anyOrders,
 	})
 	switch {
 	case err == nil:
@@ -96,11 +96,10 @@ func (j *job) take(ctx context.Context) (*contract.RunOutput, error) {
 	if !defence.Stands(defence.SlotBeforeEffect) {
 		return j.takeLate(ctx)
 	}
-	slot, err := j.s.c.Store.Take(ctx, store.Slot{
-		Run: j.run, Step: j.decision.Step, Decision: j.digest, Key: j.decision.Key,
-		Worker: j.s.c.Name, At: j.started,
-	})
+	slot, err := j.takeSlot(ctx)
 	switch {
+	case isRefusal(err):
+		return nil, err
 	case err == nil, overlooked(err):
 		return nil, nil
 	case errors.Is(err, store.ErrNoRun):
@@ -119,6 +118,47 @@ func (j *job) take(ctx context.Context) (*contract.RunOutput, error) {
 	// An earlier attempt took the slot and never answered. Whether it acted
 	// cannot be known here.
 	return j.finish(ctx, evidence.StatusUnknown, "step.interrupted", nil)
+}
+
+// takeSlot takes the slot, unless an order has come that stops the step. In the
+// transaction that takes it no order is newer than those that were read: from
+// the moment an order is in the store, nothing begins that it stops.
+func (j *job) takeSlot(ctx context.Context) (slot store.Slot, err error) {
+	for range 10 {
+		slot, err = j.s.c.Store.Take(ctx, store.Slot{
+			Run: j.run, Step: j.decision.Step, Decision: j.digest, Key: j.decision.Key,
+			Worker: j.s.c.Name, At: j.started, Orders: j.orders,
+		})
+		if !errors.Is(err, store.ErrOrders) {
+			return slot, err
+		}
+		if err := j.obey(ctx); err != nil {
+			return slot, err
+		}
+	}
+	return slot, err
+}
+
+// obey reads the orders, and refuses if one of them stops the step.
+func (j *job) obey(ctx context.Context) error {
+	orders, err := j.s.orders.read(ctx)
+	if err != nil && defence.Stands(defence.StoreAway) {
+		return storeError(err)
+	}
+	j.orders = orders.head.Seq
+	order := stopping(orders.stops, j.s.concerns(j.decision, j.signedBy))
+	if order == nil || !defence.Stands(defence.GuardObeys) {
+		return nil
+	}
+	check, reason := causeOf(order)
+	return temporal.NewNonRetryableApplicationError("refused by the guard: "+reason, contract.ErrTypeRefused, nil, contract.Cause{Check: check, Reason: reason})
+}
+
+// isRefusal reports whether err is the guard's refusal, or the store's absence,
+// as an activity returns it.
+func isRefusal(err error) bool {
+	var app *temporal.ApplicationError
+	return errors.As(err, &app)
 }
 
 // repeats notes that an earlier attempt took the slot. Temporal's own count
@@ -252,7 +292,7 @@ func (j *job) failed(ctx context.Context, e *executor.Error, why error) (*contra
 	switch {
 	case errors.Is(why, errOvertaken):
 		return nil, temporal.NewApplicationError("the attempt was overtaken", contract.ErrTypeAttempt)
-	case check != "" && check != evidence.CauseUnfit && mayRepeat(j.action) && int(j.attempt) < j.action.Attempts+contract.ExtraAttempts:
+	case check != "" && check != evidence.CauseUnfit && !isOrder(check) && mayRepeat(j.action) && int(j.attempt) < j.action.Attempts+contract.ExtraAttempts:
 		// It has stopped. The next attempt waits for a live lease, and is
 		// refused if there is none: a control plane that comes back within
 		// that time finds its execution going on.
@@ -284,7 +324,7 @@ func checkOf(why error) string {
 	case errors.Is(why, errCutOff):
 		return evidence.CauseCutOff
 	}
-	return ""
+	return orderedCheck(why)
 }
 
 // known reports whether a step that failed for the last time failed in the

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 
@@ -95,11 +96,32 @@ func (c *Control) end(ctx context.Context, x *execution, in contract.SealInput) 
 			halt = *contradicted
 		}
 		crash.Point("seal.fenced")
+		halt = c.orderBehind(ctx, x, halt)
 		if bad := c.trip(ctx, x, in.Head); bad != nil && halt.Check == "" {
 			halt = *bad
 		}
 	}
 	return c.close(x, halt, func(step string) bool { return began[step] })
+}
+
+// orderBehind adds the order for which an execution was stopped, where it is
+// not in the chain yet: a guard or Watch may have heard of it first.
+func (c *Control) orderBehind(ctx context.Context, x *execution, halt contract.Cause) contract.Cause {
+	if !isOrder(halt.Check) && !isOrder(x.lineage.Tripped()) {
+		return halt
+	}
+	orders, err := c.orders.read(ctx)
+	if err != nil {
+		return halt // it is stopped all the same
+	}
+	if cause := c.obey(x, orders); cause != nil && (halt.Check == "" || isOrder(halt.Check)) {
+		return *cause
+	}
+	return halt
+}
+
+func isOrder(check string) bool {
+	return check == evidence.CauseRevoked || check == evidence.CauseKilled
 }
 
 // recover fences the steps that have not begun, adds the outcomes that a
@@ -176,6 +198,10 @@ func (c *Control) fence(ctx context.Context, x *execution) ([]store.Slot, error)
 // can. It is no worker's name.
 const fenced = "(sealed)"
 
+// anyOrders takes a slot whatever orders have come: to keep a step from
+// beginning.
+const anyOrders = math.MaxInt64
+
 // sealing returns the slot that the recorder takes last, of a step that no plan
 // can have, if a step could still begin or begin again: from then on none does,
 // and no lease is renewed.
@@ -190,7 +216,7 @@ func sealing(fences, slots []store.Slot) []store.Slot {
 		return nil
 	}
 	like := open[0]
-	return []store.Slot{{Run: like.Run, Step: fenced, Decision: like.Decision, Key: like.Key, Worker: fenced, At: like.At}}
+	return []store.Slot{{Run: like.Run, Step: fenced, Decision: like.Decision, Key: like.Key, Worker: fenced, At: like.At, Orders: anyOrders}}
 }
 
 func isSealing(s store.Slot) bool { return s.Step == fenced }
@@ -202,7 +228,7 @@ func (x *execution) open() (fences []store.Slot) {
 		if d == nil || !d.Effect.Allows() || x.lineage.Ended(s.ID) != nil {
 			continue
 		}
-		fences = append(fences, store.Slot{Run: x.run, Step: s.ID, Decision: rec.Digest, Key: d.Key, Worker: fenced, At: d.At})
+		fences = append(fences, store.Slot{Run: x.run, Step: s.ID, Decision: rec.Digest, Key: d.Key, Worker: fenced, At: d.At, Orders: anyOrders})
 	}
 	return fences
 }

@@ -58,6 +58,7 @@ type StepsConfig struct {
 // use.
 type Steps struct {
 	c       StepsConfig
+	orders  *orderBook
 	storing sync.WaitGroup // outcomes on their way to the store
 }
 
@@ -104,7 +105,7 @@ func NewSteps(c StepsConfig) (*Steps, error) {
 		kerr = fmt.Errorf("%w: the worker key belongs to %q in the trust root, not to %q", ErrConfig, k.Name, c.Name)
 	}
 	c.Executors = maps.Clone(c.Executors)
-	return &Steps{c: c}, errors.Join(err, kerr)
+	return &Steps{c: c, orders: newOrderBook(c.Store, c.Trust, c.Log)}, errors.Join(err, kerr)
 }
 
 // RunStep carries out one step, behind the guard. It refuses unless the
@@ -154,6 +155,8 @@ type job struct {
 	subject  evidence.Subject
 	decision *evidence.Decision
 	digest   evidence.Digest // of the decision
+	signedBy string          // id of the authority's key
+	orders   uint64          // how many orders were read before it began
 	action   *catalogue.Action
 	call     executor.Call
 	send     sender
@@ -204,7 +207,7 @@ func (s *Steps) verify(ctx context.Context, in contract.RunInput, t *task) (*job
 	if err != nil {
 		return nil, err
 	}
-	j := &job{s: s, run: run, subject: rec.Subject, decision: d, digest: rec.Digest, action: a, attempt: info.Attempt, turn: 1, started: evidence.TimeOf(s.c.Now())}
+	j := &job{s: s, run: run, subject: rec.Subject, decision: d, digest: rec.Digest, signedBy: in.Decision.Signatures[0].KeyID, action: a, attempt: info.Attempt, turn: 1, started: evidence.TimeOf(s.c.Now())}
 	j.call = executor.Call{Execution: run.Workflow, Step: d.Step, Action: d.Action, Args: in.Args, Key: d.Key, Attempt: info.Attempt}
 	j.pulse, j.details = pulseOf(t)
 	send, sends, err := senderOf(a, exec, j.call)
@@ -215,6 +218,9 @@ func (s *Steps) verify(ctx context.Context, in contract.RunInput, t *task) (*job
 		return nil, refuse("bytes", "what is about to be sent is not what was decided")
 	}
 	j.send = send
+	if err := j.obey(ctx); err != nil {
+		return nil, err
+	}
 	j.lease = newLeaseholder(s, run, d, seen)
 	return j, nil
 }

@@ -104,8 +104,13 @@ func (c *Control) continueIn(ctx context.Context, from *execution, run store.Run
 	if err != nil {
 		return nil, err
 	}
+	orders, err := c.orders.read(ctx) // obeyed by the first decision
+	if err != nil {
+		return nil, err
+	}
 	at := c.now(&from.lineage)
 	t := &evidence.Takeover{
+		Orders:   orders.head,
 		Position: head, At: at, Grant: from.lineage.GrantDigest(), Handover: handed.Digest,
 		Binding: c.bindingOf(run, handed.Predicate.(*evidence.Handover).Epoch),
 		Probes:  measure(ctx, c.c.Probes, c.pinned(from.run, &from.lineage, head), false),

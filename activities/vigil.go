@@ -48,6 +48,7 @@ func (j *job) watchOver(ctx context.Context) (context.Context, *vigil) {
 	go v.holdLease(ctx)
 	go v.holdContact(ctx)
 	go v.attestAgain(ctx)
+	go v.holdOrders(ctx)
 	return ctx, v
 }
 
@@ -76,6 +77,27 @@ func (v *vigil) holdLease(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-time.After(left):
+		}
+	}
+}
+
+// holdOrders ends the step when an order stops it, as soon as this process has
+// read it: whoever owns Temporal cannot keep it away.
+func (v *vigil) holdOrders(ctx context.Context) {
+	news, unfollow := v.j.s.orders.follow()
+	defer unfollow()
+	concerns := v.j.s.concerns(v.j.decision, v.j.signedBy)
+	for {
+		stops, changed := news()
+		if order := stopping(stops, concerns); order != nil && defence.Stands(defence.GuardObeys) {
+			check, _ := causeOf(order)
+			v.cancel(&orderedError{check})
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
 		}
 	}
 }

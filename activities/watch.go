@@ -34,6 +34,8 @@ type window struct {
 	past     []evidence.Past // as it was when the window began
 	roster   *roster
 	last     *evidence.Envelope
+	orders   evidence.Position // up to where they were obeyed
+	looked   bool              // orders were looked at in this window
 }
 
 // Watch keeps proving that an execution may go on. Every interval it asks all
@@ -59,7 +61,10 @@ func (c *Control) Watch(ctx context.Context, in contract.WatchInput) (*contract.
 	defer end.Stop()
 	tick := time.NewTicker(time.Duration(w.terms.IntervalMS) * time.Millisecond)
 	defer tick.Stop()
+	news, unfollow := c.orders.follow()
+	defer unfollow()
 	for {
+		_, changed := news() // before the orders are read: what comes later wakes it
 		halt, err := w.measure(ctx)
 		if err != nil || halt != nil {
 			return haltWatch(w.last, halt), err
@@ -71,6 +76,7 @@ func (c *Control) Watch(ctx context.Context, in contract.WatchInput) (*contract.
 		case <-end.C:
 			return &contract.WatchOutput{Signal: w.last}, nil
 		case <-tick.C:
+		case <-changed: // an order must not wait for the next measurement
 		}
 	}
 }
@@ -135,6 +141,9 @@ func (w *window) measure(ctx context.Context) (*contract.Cause, error) {
 	now := max(evidence.TimeOf(w.c.c.Now()), w.from)
 	if now >= w.expires {
 		return &contract.Cause{Check: "grant.expired", Reason: fmt.Sprintf("the grant expired at %v", w.expires)}, nil
+	}
+	if halt := w.obey(ctx); halt != nil || ctx.Err() != nil {
+		return halt, ctx.Err()
 	}
 	probes := measure(ctx, w.c.c.Probes, w.pinned, false)
 	if ctx.Err() != nil { // an interrupted probe says nothing about integrity
@@ -211,5 +220,32 @@ func (w *window) sign(now evidence.Time, probes []evidence.Probe, workers []evid
 	return w.c.c.Authority.Sign(w.subject, &evidence.Signal{
 		At: now, From: w.from, Grant: w.grant, Binding: w.in.Binding,
 		Number: w.in.Number, Measured: w.measured, Probes: probes, Process: w.c.c.Process, Workers: workers, Lease: lease,
+		Orders: w.orders,
 	})
+}
+
+// obey reads the orders, and says which one stops the execution. They are held
+// against its records only where there are new ones: that takes the execution
+// from those who decide.
+func (w *window) obey(ctx context.Context) *contract.Cause {
+	orders, err := w.c.orders.read(ctx)
+	if err != nil {
+		return unread(err)
+	}
+	if w.looked && orders.head == w.orders {
+		return nil
+	}
+	x, err := w.c.open(ctx, w.run)
+	if err != nil {
+		return unread(err)
+	}
+	defer x.letGo()
+	defer x.release()
+	w.orders, w.looked = orders.head, true
+	order := stopping(orders.stops, w.c.concerned(&x.lineage))
+	if order == nil || !defence.Stands(defence.OrdersObeyed) {
+		return nil
+	}
+	check, reason := causeOf(order)
+	return &contract.Cause{Check: check, Reason: reason}
 }

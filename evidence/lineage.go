@@ -36,7 +36,7 @@ type Lineage struct {
 	renewed  uint64 // number of the lease of the newest good signal
 	orders   uint64 // how many orders the authority knew
 	order    *Record
-	rejected int
+	rejected map[Digest]bool // messages
 	signers  map[string]bool // ids of the keys that signed records
 }
 

@@ -77,9 +77,15 @@ func (l *Lineage) addRejection(r *Record, p *Rejection) error {
 	if p.Cause == "" || p.Message.IsZero() || p.At < l.last {
 		return ungoverned(r, "it has no cause or names no message, or is older than the record before it")
 	}
-	l.rejected++
+	if l.rejected[p.Message] {
+		return ungoverned(r, "the message was rejected before")
+	}
+	if l.rejected == nil {
+		l.rejected = map[Digest]bool{}
+	}
+	l.rejected[p.Message] = true
 	return nil
 }
 
-// Rejected returns how many messages were rejected.
-func (l *Lineage) Rejected() int { return l.rejected }
+// Rejected reports whether a message was rejected, and how many were.
+func (l *Lineage) Rejected(message Digest) (bool, int) { return l.rejected[message], len(l.rejected) }

@@ -26,6 +26,8 @@ type execution struct {
 	cause           string
 	unstored        bool // the records are in no store: the seal is made from them alone
 	search          bool
+	inbox           inbox
+	arrivals        workflow.Channel // holds a token when a message waits
 }
 
 // A step is where one step of the plan stands.
@@ -33,8 +35,15 @@ type step struct {
 	plan    contract.PlannedStep
 	ordered bool // handed to a step worker
 	running bool
+	wait    *contract.Wait  // it waits to be asked for again
+	due     bool            // now
+	late    bool            // because its time has come, and not because of a message
 	status  evidence.Status // once ended; the word of the worker, unverified
 }
+
+// asks reports whether the step is to be decided now, for the first time or
+// anew.
+func (s *step) asks() bool { return !s.ordered && (s.wait == nil || s.due) }
 
 func newExecution(ctx workflow.Context) *execution {
 	info := workflow.GetInfo(ctx)
@@ -106,12 +115,12 @@ func (x *execution) record(d evidence.Digest) *evidence.Envelope {
 	return nil
 }
 
-// ready returns the steps that may be decided now: not handed out yet, and
-// everything they need is done.
+// ready returns the steps that may be decided now: not handed out yet, not
+// waiting, and everything they need is done.
 func (x *execution) ready() []string {
 	var ids []string
 	for _, s := range x.steps {
-		if !s.ordered && x.met(s) {
+		if s.asks() && x.met(s) {
 			ids = append(ids, s.plan.ID)
 		}
 	}
@@ -154,10 +163,13 @@ func (x *execution) answerQueries(ctx workflow.Context) error {
 func (x *execution) progress() contract.Progress {
 	p := contract.Progress{
 		Execution: x.id, Phase: x.phase, Records: x.chain.Next().Seq, Signals: int(x.signals),
-		Verdict: x.verdict, Cause: x.cause, Steps: []contract.StepProgress{},
+		Verdict: x.verdict, Cause: x.cause, Steps: []contract.StepProgress{}, Rejected: x.inbox.rejected,
 	}
 	for _, s := range x.steps {
 		sp := contract.StepProgress{ID: s.plan.ID, Action: s.plan.Action, State: contract.StepWaiting, Status: s.status}
+		if x.phase == "running" {
+			sp.Wait = s.wait
+		}
 		switch {
 		case s.running:
 			sp.State = contract.StepRunning

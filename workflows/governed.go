@@ -31,6 +31,9 @@ func GovernedExecution(ctx workflow.Context, request evidence.Envelope, from *co
 	if err := x.answerQueries(ctx); err != nil {
 		return nil, err
 	}
+	if err := x.listen(ctx); err != nil {
+		return nil, err
+	}
 	ticket, halt := x.admit(ctx, request, from)
 	if ticket != nil {
 		var next *contract.Handover
@@ -41,6 +44,7 @@ func GovernedExecution(ctx workflow.Context, request evidence.Envelope, from *co
 	// Cancelling an execution must not cancel its evidence.
 	sealing, cancel := workflow.NewDisconnectedContext(ctx)
 	defer cancel()
+	x.closeInbox(sealing)
 	receipt, err := x.seal(sealing, halt)
 	if err != nil {
 		return nil, temporal.NewNonRetryableApplicationError("the execution has no seal: treat it as refused", contract.ErrTypeUnsealed, err)

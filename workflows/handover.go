@@ -31,6 +31,10 @@ func (l *loop) handOver() {
 		l.trip(contract.Cause{Check: "history.full", Reason: "the history grew too large while a step ran"})
 	case l.x.running() > 0:
 		l.keepRecording()
+	case len(l.x.inbox.waiting) > 0: // they were sent to this run
+		if l.decide(nil) {
+			l.handOver()
+		}
 	case l.watching:
 		l.unwatch()
 	default:
@@ -69,6 +73,7 @@ func (l *loop) leave() {
 		l.trip(contract.Cause{Check: "handover.silent", Reason: "the execution was not handed over"})
 	default:
 		l.x.phase = "continuing"
+		l.x.closeInbox(l.steps)
 		l.next = &contract.Handover{Run: l.x.run, Head: l.x.chain.Next(), Handover: out.Handover, Cancelled: l.ctx.Err() != nil}
 	}
 }

@@ -46,6 +46,8 @@ func (x *execution) runAll(ctx workflow.Context, t *contract.Ticket, stopped boo
 		l.end("asked to stop before anything began")
 		return l.halt, nil
 	}
+	l.x.inbox.state = inboxOpen
+	l.sel.AddReceive(x.arrivals, func(c workflow.ReceiveChannel, _ bool) { c.Receive(ctx, nil) })
 	l.watchLater()
 	l.proceed()
 	for !l.done() {
@@ -100,24 +102,28 @@ func (l *loop) proceed() {
 }
 
 // mustRecord reports whether something waits to be stored that cannot wait for
-// the next decision or the seal: a signal, or an outcome while other steps run.
+// the next decision or the seal: a message, a signal, or an outcome while other steps run.
 // Whoever watches those would wait in vain for the worker of the one that ended
 // if that died before it could store the outcome itself.
 func (l *loop) mustRecord() bool {
-	return l.x.unstoredSignals > 0 || len(l.x.fresh) > 0 && l.x.running() > 0
+	return len(l.x.inbox.waiting) > 0 || l.x.unstoredSignals > 0 || len(l.x.fresh) > 0 && l.x.running() > 0
 }
 
 // decide asks about the ready steps and starts those that are allowed. It
 // returns false if it must be asked again later.
 func (l *loop) decide(ready []string) bool {
 	var out contract.DecideOutput
-	in := contract.DecideInput{Head: l.x.chain.Next(), Fresh: l.x.fresh, Steps: ready}
+	in := contract.DecideInput{Head: l.x.chain.Next(), Fresh: l.x.fresh, Steps: ready, Messages: l.x.messages()}
 	err := workflow.ExecuteLocalActivity(checking(l.steps, decideSummary(ready)), contract.Decide, in).Get(l.steps, &out)
 	if err != nil {
 		l.trip(contract.Cause{Check: checkOf(err, "decide.error"), Reason: "a decision could not be recorded"})
 		return false
 	}
 	l.x.recorded(out)
+	l.x.answered(out.Heard)
+	for _, w := range out.Waiting {
+		l.wait(w)
+	}
 	for _, w := range out.Allowed {
 		l.start(w)
 	}
@@ -136,10 +142,33 @@ func (l *loop) decide(ready []string) bool {
 	return true
 }
 
-// allStarted reports whether every step that was asked for was handed out.
+// wait notes that a step is to be decided again, at the latest when its wait
+// says so.
+func (l *loop) wait(w contract.Wait) {
+	s := l.x.byID[w.Step]
+	if s == nil || s.ordered {
+		return
+	}
+	again := s.wait != nil && s.wait.Decision == w.Decision && s.wait.At == w.At && !s.late
+	s.wait, s.due, s.late = &w, false, false
+	if again {
+		return // its timer runs already
+	}
+	// Its clock may be behind the control plane's: not too often.
+	wait := max(w.At.Time().Sub(workflow.Now(l.ctx)), 250*time.Millisecond)
+	timer := workflow.NewTimerWithOptions(l.steps, wait, workflow.TimerOptions{Summary: string(w.Effect) + ": " + w.Step})
+	l.sel.AddFuture(timer, func(f workflow.Future) {
+		if f.Get(l.steps, nil) == nil && s.wait != nil && s.wait.Decision == w.Decision {
+			s.due, s.late = true, true
+		}
+	})
+}
+
+// allStarted reports whether every step that was asked for was handed out, or
+// waits.
 func (l *loop) allStarted(ids []string) bool {
 	for _, id := range ids {
-		if !l.x.byID[id].ordered {
+		if s := l.x.byID[id]; !s.ordered && (s.wait == nil || s.due) {
 			return false
 		}
 	}
@@ -167,7 +196,7 @@ func (l *loop) start(w contract.Work) {
 	if s == nil || s.ordered || l.over || decision == nil {
 		return
 	}
-	s.ordered, s.running = true, true
+	s.ordered, s.running, s.wait = true, true, nil
 	future := workflow.ExecuteActivity(acting(l.steps, l.ticket, s.plan), activityOf(s.plan), contract.RunInput{Decision: *decision, Args: s.plan.Args})
 	l.sel.AddFuture(future, func(f workflow.Future) { l.ended(s, f) })
 }

@@ -39,4 +39,5 @@ type Slot struct {
 	Worker   string          // name of the worker that took it
 	At       evidence.Time
 	Outcome  *evidence.Envelope // nil: not known, or not known yet
+	Orders   uint64             // how many orders the taker had read; not kept
 }

@@ -53,6 +53,9 @@ const (
 	// Clock: a process whose clock is behind the largest time in the store, or
 	// behind the decision's, does not act (T20).
 	Clock Name = "clock"
+	// GuardObeys: a step does not begin, and does not go on, that an order in
+	// the store stops, whatever the workflow was told (T11, T27).
+	GuardObeys Name = "guard-obeys"
 	// ExactBytes: what the executor is about to send is what was decided (T15).
 	ExactBytes Name = "exact-bytes"
 )
@@ -69,6 +72,12 @@ const (
 	ChainOfRun Name = "chain-of-run"
 	// OutcomeSignature: an outcome counts only if its worker signed it (T9).
 	OutcomeSignature Name = "outcome-signature"
+	// MessageSignature: an approval or an order counts only if somebody signed
+	// it who is trusted now (T11).
+	MessageSignature Name = "message-signature"
+	// OrdersObeyed: the control plane stops what an order in force is about
+	// (T11, T27).
+	OrdersObeyed Name = "orders-obeyed"
 	// SealFence: before the seal, the recorder takes the slots of all steps
 	// that have not begun (T10).
 	SealFence Name = "seal-fence"

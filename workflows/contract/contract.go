@@ -99,6 +99,7 @@ type StepProgress struct {
 	Action string          `json:"action"`
 	State  StepState       `json:"state"`
 	Status evidence.Status `json:"status,omitempty"` // once ended
+	Wait   *Wait           `json:"wait,omitempty"`   // while it waits to be decided again
 }
 
 // Progress is what the progress query answers with. It is for people; a
@@ -111,6 +112,7 @@ type Progress struct {
 	Verdict   evidence.Verdict `json:"verdict,omitempty"`
 	Cause     string           `json:"cause,omitempty"`
 	Steps     []StepProgress   `json:"steps"`
+	Rejected  int              `json:"rejected,omitempty"` // messages that were not believed
 }
 
 // An Entry is one record as it travels between an activity and the workflow.
@@ -188,6 +190,9 @@ type DecideInput struct {
 	Fresh []evidence.Envelope `json:"fresh,omitempty"`
 	Steps []string            `json:"steps,omitempty"`
 
+	// Messages are what others have sent, as it came.
+	Messages []Message `json:"messages,omitempty"`
+
 	// HandOver asks for the end of this run's part instead of a decision.
 	HandOver bool `json:"handOver,omitempty"`
 }
@@ -208,6 +213,8 @@ type DecideOutput struct {
 	Stop    Cause   `json:"stop"`
 	Halt    bool    `json:"halt,omitempty"` // the stop is a failed check, to be recorded as a halt
 	Lapsed  bool    `json:"lapsed,omitempty"`
+	Waiting []Wait  `json:"waiting,omitempty"` // steps that were asked for and are to be asked for again
+	Heard   []Heard `json:"heard,omitempty"`   // what became of the messages, in their order
 
 	// Handover is the record digest of the handover that was asked for.
 	Handover evidence.Digest `json:"handover"`

@@ -1,0 +1,280 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/store"
+)
+
+// followEvery is how often a process looks for new orders while something
+// waits for them. A look is one read of one row.
+const followEvery = 50 * time.Millisecond
+
+// orderSource is the part of the evidence store that orders are read from.
+type orderSource interface {
+	Records(context.Context, store.Run, uint64) ([]store.Record, error)
+	Head(context.Context, store.Run) (evidence.Position, error)
+}
+
+// An orderBook is what a process knows of the chain of orders. The store is
+// not believed: an order without a revoker's signature counts for nothing, and
+// a chain that goes back is a store that was rolled back. It is safe for
+// concurrent use.
+type orderBook struct {
+	source orderSource
+	trust  *evidence.Trust
+	log    *zap.Logger
+
+	chain evidence.Chain // the runner's
+
+	mu      sync.Mutex // held for moments
+	orders  evidence.Orders
+	changed chan struct{} // closed when an order was read, and replaced
+	next    *look         // that has not begun, and that whoever asks now waits for
+	running bool          // a goroutine looks
+
+	following int // how many wait for orders
+	stop      context.CancelFunc
+}
+
+// A look is one reading of the store, for everyone who asked before it began.
+type look struct {
+	done chan struct{} // closed when the rest is there
+	standing
+	err error
+}
+
+func newOrderBook(source orderSource, trust *evidence.Trust, log *zap.Logger) *orderBook {
+	return &orderBook{source: source, trust: trust, log: log, changed: make(chan struct{})}
+}
+
+// A standing is the orders as they stood at one look.
+type standing struct {
+	head  evidence.Position
+	stops []*evidence.Record // in force, the oldest first
+}
+
+// read returns how the orders stand in the store now: no earlier than when it
+// was called.
+func (b *orderBook) read(ctx context.Context) (standing, error) {
+	b.mu.Lock()
+	if b.next == nil {
+		b.next = &look{done: make(chan struct{})}
+	}
+	mine := b.next
+	if !b.running {
+		b.running = true
+		go b.run()
+	}
+	b.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, storePatience)
+	defer cancel()
+	select {
+	case <-mine.done:
+		return mine.standing, mine.err
+	case <-ctx.Done():
+		return standing{}, fmt.Errorf("%w: it does not answer: %w", store.ErrUnavailable, context.Cause(ctx))
+	}
+}
+
+// run looks for as long as somebody asks.
+func (b *orderBook) run() {
+	for {
+		b.mu.Lock()
+		l := b.next
+		if b.next = nil; l == nil {
+			b.running = false
+			b.mu.Unlock()
+			return
+		}
+		b.mu.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), storePatience)
+		l.standing, l.err = b.look(ctx)
+		cancel()
+		close(l.done)
+	}
+}
+
+func (b *orderBook) look(ctx context.Context) (standing, error) {
+	head, err := b.source.Head(ctx, store.Orders)
+	if err != nil {
+		return standing{}, err
+	}
+	switch known := b.chain.Next(); {
+	case head == known:
+	case head.Seq <= known.Seq:
+		return standing{}, fmt.Errorf("%w: there were %d orders, now there are %d", errHead, known.Seq, head.Seq)
+	default:
+		if err := b.readOn(ctx, known); err != nil {
+			return standing{}, err
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return standing{head: b.chain.Next(), stops: b.orders.Stops()}, nil
+}
+
+// readOn reads the orders after the known ones.
+func (b *orderBook) readOn(ctx context.Context, known evidence.Position) error {
+	fresh, err := b.source.Records(ctx, store.Orders, known.Seq)
+	if err != nil {
+		return err
+	}
+	chain := b.chain
+	for _, r := range fresh {
+		if chain.Append(r.Envelope.Digest()) != r.Link {
+			return fmt.Errorf("%w: order %d does not follow those before it", errHead, r.Seq)
+		}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.chain = chain
+	for _, r := range fresh {
+		b.take(r)
+	}
+	close(b.changed)
+	b.changed = make(chan struct{})
+	return nil
+}
+
+// take adds an order that can be believed. One that cannot changes nothing.
+func (b *orderBook) take(r store.Record) {
+	rec, err := b.trust.Open(r.Envelope)
+	if err == nil {
+		err = b.ours(rec)
+	}
+	if err == nil {
+		err = b.orders.Add(rec)
+	}
+	if err != nil {
+		b.log.Error("an order in the store is not believed", zap.Uint64("order", r.Seq), zap.Error(err))
+	}
+}
+
+func (b *orderBook) ours(rec *evidence.Record) error {
+	o, ok := rec.Predicate.(*evidence.Order)
+	if !ok || o.Audience != b.trust.Domain() {
+		return fmt.Errorf("%w: it is no order, or meant for another trust domain", evidence.ErrOrder)
+	}
+	return nil
+}
+
+// follow makes sure that the book is read again and again until done is
+// called, and returns a function that returns how the orders stand, as far as
+// is known, and a channel that is closed when that has changed.
+func (b *orderBook) follow() (news func() ([]*evidence.Record, <-chan struct{}), done func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.following++; b.following == 1 {
+		ctx, cancel := context.WithCancel(context.Background())
+		b.stop = cancel
+		go b.keepReading(ctx)
+	}
+	return b.news, b.unfollow
+}
+
+func (b *orderBook) news() ([]*evidence.Record, <-chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.orders.Stops(), b.changed
+}
+
+func (b *orderBook) unfollow() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.following--; b.following == 0 {
+		b.stop()
+	}
+}
+
+// keepReading ends with its context. What cannot be read is read the next
+// time; whoever acts on an order reads the store before it lets anything begin.
+func (b *orderBook) keepReading(ctx context.Context) {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_, _ = b.read(ctx)
+		}
+	}
+}
+
+// stopping returns the first order in force that concerns says is about
+// something, or nil.
+func stopping(stops []*evidence.Record, concerns func(*evidence.Order) bool) *evidence.Record {
+	i := slices.IndexFunc(stops, func(r *evidence.Record) bool { return concerns(r.Predicate.(*evidence.Order)) })
+	if i < 0 {
+		return nil
+	}
+	return stops[i]
+}
+
+// causeOf is the failed check that an order is.
+func causeOf(r *evidence.Record) (check, reason string) {
+	o := r.Predicate.(*evidence.Order)
+	return o.Check(), clip(fmt.Sprintf("%s stopped %s: %s (order %s)", o.Revoker, o.Scope, o.Reason, r.Digest.Short()))
+}
+
+// An orderedError is the cause of the context of a step that an order stopped.
+type orderedError struct{ check string }
+
+// Error says that an order stopped the step.
+func (e *orderedError) Error() string { return "an order stopped the step: " + e.check }
+
+// orderedCheck returns the check of an order that ended a step, or "".
+func orderedCheck(why error) string {
+	var o *orderedError
+	if errors.As(why, &o) {
+		return o.check
+	}
+	return ""
+}
+
+// concerns reports whether an order stops a step that was decided like this.
+// The guard sees one step and the keys it knows; the control plane, which sees
+// all of the execution, stops what is stopped for other reasons.
+func (s *Steps) concerns(d *evidence.Decision, signedBy string) func(*evidence.Order) bool {
+	return func(o *evidence.Order) bool {
+		switch o.Scope.Kind {
+		case evidence.ScopeExecution:
+			return d.Binding.Workflow == o.Scope.Value
+		case evidence.ScopePrincipal:
+			return d.Principal == o.Scope.Value || s.holderOf(d.Principal) == o.Scope.Value
+		case evidence.ScopePolicy:
+			return d.Policy.Name == o.Scope.Value
+		case evidence.ScopeAction:
+			return d.Action == o.Scope.Value
+		case evidence.ScopeKey:
+			return o.Scope.Value == signedBy || o.Scope.Value == s.c.Worker.KeyID() || s.keyOf(d.Principal, o.Scope.Value)
+		}
+		return true
+	}
+}
+
+// holderOf returns the person behind a principal's name, or "".
+func (s *Steps) holderOf(principal string) string {
+	for _, k := range s.c.Trust.Keys() {
+		if k.Role == evidence.RolePrincipal && k.Name == principal && k.Person != "" {
+			return k.Person
+		}
+	}
+	return ""
+}
+
+// keyOf reports whether a key is one of a principal's.
+func (s *Steps) keyOf(principal, id string) bool {
+	return slices.ContainsFunc(s.c.Trust.Keys(), func(k evidence.Key) bool {
+		return k.ID == id && k.Role == evidence.RolePrincipal && k.Name == principal
+	})
+}
