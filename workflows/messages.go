@@ -54,9 +54,11 @@ func (x *execution) listen(ctx workflow.Context) error {
 			if !signals.Receive(ctx, &raw) {
 				return
 			}
-			if len(x.inbox.waiting) < maxInbox {
-				x.put(raw)
+			if len(x.inbox.waiting) >= maxInbox || x.inbox.state == inboxOver {
+				x.inbox.rejected++ // counted, and not looked at
+				continue
 			}
+			x.put(raw)
 		}
 	})
 	return workflow.SetUpdateHandlerWithOptions(ctx, contract.MessageName,
