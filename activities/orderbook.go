@@ -187,6 +187,13 @@ func (b *orderBook) news() ([]*evidence.Record, <-chan struct{}) {
 	return b.orders.Stops(), b.changed
 }
 
+// has reports whether an order with the given record digest was read.
+func (b *orderBook) has(d evidence.Digest) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.orders.Has(d)
+}
+
 func (b *orderBook) unfollow() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
