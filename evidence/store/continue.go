@@ -122,11 +122,10 @@ func (t *tx) chainOrNew(run Run) (int64, error) {
 // addRun returns the new id of run, which belongs to the chain of root, or to
 // its own.
 func (t *tx) addRun(run Run, root sql.NullInt64) (int64, error) {
-	res, err := t.exec(context.Background(), sqlAddRun, run.Namespace, run.Workflow, run.Run, root)
-	if err != nil {
-		return 0, unavailable("add a run", err)
-	}
-	id, err := res.LastInsertId()
+	var id int64
+	err := t.scan(context.Background(), func(r *sql.Rows) error {
+		return r.Scan(&id)
+	}, sqlAddRun, run.Namespace, run.Workflow, run.Run, root)
 	return id, unavailable("add a run", err)
 }
 

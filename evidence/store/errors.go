@@ -16,6 +16,9 @@ var (
 	// ErrTaken means that the slot was taken, or the handover consumed, before,
 	// whoever did it.
 	ErrTaken = errors.New("taken before")
+	// ErrOrders means that the chain of [Orders] is longer than the taker of a
+	// slot has read.
+	ErrOrders = errors.New("orders have come since")
 	// ErrSuperseded means that a later run continues the chain, and only that
 	// one may write. It is final: the caller belongs to the past.
 	ErrSuperseded = errors.New("a later run has taken over")
@@ -34,10 +37,11 @@ var (
 	ErrCorrupt = errors.New("stored evidence was changed")
 	// ErrUnavailable means that the store could not answer, or could not put
 	// a write on disk: file read-only, gone or replaced, disk full, another
-	// process holding the lock, store closed, context over while waiting.
+	// process holding the lock, store closed, context over while waiting,
+	// server away, restarted, set not to flush, or without rights for this user.
 	// Whoever needs the write must not go on without it.
 	ErrUnavailable = errors.New("evidence store is unavailable")
-	// ErrVersion means that the file has a schema that this program does not
+	// ErrVersion means that the file or database has a schema that this program does not
 	// know, or is not an evidence store at all.
 	ErrVersion = errors.New("not an evidence store of a known version")
 )

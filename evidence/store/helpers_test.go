@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -11,6 +12,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/evidence/store/pgtest"
 )
 
 // TestMain lets the test binary be its own child process: see child_test.go.
@@ -18,7 +20,7 @@ func TestMain(m *testing.M) {
 	if runChild() {
 		return
 	}
-	m.Run()
+	os.Exit(pgtest.Run(m))
 }
 
 func tempPath(t testing.TB) string { return filepath.Join(t.TempDir(), "evidence.db") }

@@ -17,7 +17,7 @@ func checkVersion(ctx context.Context, db *sql.DB, path string) error {
 	if err != nil {
 		return err
 	}
-	if want := newest(); have != want {
+	if want := newest(sqliteFiles); have != want {
 		return fmt.Errorf("%w: %s has schema %d, this program knows %d", ErrVersion, path, have, want)
 	}
 	return nil
@@ -55,10 +55,10 @@ func migrateOnce(ctx context.Context, db *sql.DB, path string) error {
 	switch {
 	case err != nil:
 		return err
-	case have > newest():
+	case have > newest(sqliteFiles):
 		return fmt.Errorf("%w: %s has schema %d, this program knows only up to %d: use a newer program",
-			ErrVersion, path, have, newest())
-	case have == newest():
+			ErrVersion, path, have, newest(sqliteFiles))
+	case have == newest(sqliteFiles):
 		return nil
 	}
 	return unavailable("migrate", up(ctx, db))
@@ -80,11 +80,14 @@ func versionOf(ctx context.Context, db *sql.DB, path string) (version int64, err
 	return version, unavailable("read its schema version", err)
 }
 
-// newest returns the schema version that the embedded migrations lead to.
-func newest() int64 {
-	files, _ := fs.Glob(migrations, "migrations/*.sql") // the pattern is good
+// sqliteFiles are the migrations of SQLite.
+var sqliteFiles = sub(migrations, "migrations")
+
+// newest returns the schema version that migrations lead to.
+func newest(files fs.FS) int64 {
+	names, _ := fs.Glob(files, "*.sql") // the pattern is good
 	version := int64(0)
-	for _, f := range files {
+	for _, f := range names {
 		if n, err := goose.NumericComponent(f); err == nil {
 			version = max(version, n)
 		}
@@ -93,11 +96,7 @@ func newest() int64 {
 }
 
 func up(ctx context.Context, db *sql.DB) error {
-	files, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		return err
-	}
-	provider, err := goose.NewProvider(goose.DialectSQLite3, db, files,
+	provider, err := goose.NewProvider(goose.DialectSQLite3, db, sqliteFiles,
 		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err

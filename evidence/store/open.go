@@ -8,13 +8,39 @@ import (
 	"path/filepath"
 )
 
-// Open opens the store at path for reading and writing. It creates the file,
-// readable by its owner only, in a folder that must exist, and brings its
-// schema up to date. Options: [WithClock].
+// Open opens a store for reading and writing. A target that begins with
+// postgres:// or postgresql:// is the URL of a PostgreSQL database; anything
+// else is the path of an SQLite file. Options: [WithClock].
 //
-// It returns [ErrVersion] for a file of a newer schema, or of another kind,
-// and [ErrUnavailable] if the store cannot be written now.
-func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
+// A file is created, readable by its owner only, in a folder that must exist. A
+// database must exist. The schema is brought up to date, which in a database
+// takes a user that may do so: see [Prepare].
+//
+// What the URL does not say is taken from the environment, as PostgreSQL's own
+// programs do: PGPASSFILE, PGPASSWORD, PGSERVICE and so on. No error shows a
+// password. Over a network the URL must say which sslmode it wants;
+// verify-full is right.
+//
+// Open returns [ErrVersion] for a newer schema, for one that this user may not
+// bring up to date, and for what is no evidence store, and [ErrUnavailable] if
+// the store cannot be written now, or would not put writes on disk.
+func Open(ctx context.Context, target string, opts ...Option) (*Store, error) {
+	open := openFile
+	if isURL(target) {
+		open = openServer
+	}
+	s, err := open(ctx, target, optionsOf(opts))
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Ping(ctx); err != nil {
+		_ = s.Close()
+		return nil, advise(target, err)
+	}
+	return s, nil
+}
+
+func openFile(ctx context.Context, path string, o options) (*Store, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, unavailable("find "+path, err)
@@ -25,26 +51,22 @@ func Open(ctx context.Context, path string, opts ...Option) (*Store, error) {
 	if err := migrate(ctx, path); err != nil {
 		return nil, advise(path, err)
 	}
-	s, err := start(ctx, path, optionsOf(opts))
-	if err != nil {
-		return nil, advise(path, err)
-	}
-	if err := s.Ping(ctx); err != nil {
-		_ = s.Close()
-		return nil, advise(path, err)
-	}
-	return s, nil
+	s, err := start(ctx, path, o)
+	return s, advise(path, err)
 }
 
-// OpenReadOnly opens the store at path for reading. It never creates or writes
-// the file; SQLite's side files (-wal, -shm), which the processes that have a
-// store open share, it may create if nobody has it open. Methods that write
-// return [ErrUnavailable].
+// OpenReadOnly opens a store for reading, over the same targets as [Open]. It
+// never creates or writes anything; SQLite's side files (-wal, -shm), which the
+// processes that have a store open share, it may create if nobody has it open.
+// Methods that write return [ErrUnavailable].
 //
-// It returns [ErrVersion] for a file whose schema is not exactly the one that
-// this program knows, and [ErrUnavailable] if it cannot be read.
-func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
-	path, err := filepath.Abs(path)
+// It returns [ErrVersion] for a schema that is not exactly the one that this
+// program knows, and [ErrUnavailable] if the store cannot be read.
+func OpenReadOnly(ctx context.Context, target string) (*Store, error) {
+	if isURL(target) {
+		return readServer(ctx, target)
+	}
+	path, err := filepath.Abs(target)
 	if err != nil {
 		return nil, unavailable("find "+path, err)
 	}
@@ -56,7 +78,7 @@ func OpenReadOnly(ctx context.Context, path string) (*Store, error) {
 		_ = db.Close()
 		return nil, err
 	}
-	return &Store{readDB: db, read: newPrepared(db)}, nil
+	return &Store{readDB: db, read: newPrepared(db, sqlite)}, nil
 }
 
 // start returns a store over the migrated file at path.
@@ -78,8 +100,8 @@ func start(ctx context.Context, path string, o options) (*Store, error) {
 		return nil, errors.Join(unavailable("read it", err), writeDB.Close(), readDB.Close())
 	}
 	return &Store{
-		writer: newWriter(writeDB, file, o.clock), writeDB: writeDB,
-		read: newPrepared(readDB), readDB: readDB, anchor: anchor,
+		writer: newWriter(sessionsOn(writeDB, file), o.clock), writeDB: writeDB,
+		read: newPrepared(readDB, sqlite), readDB: readDB, anchor: anchor,
 	}, nil
 }
 
@@ -97,11 +119,14 @@ func anchorOn(ctx context.Context, db *sql.DB) (*sql.Conn, error) {
 	return conn, nil
 }
 
-// advise says what to do if path could not be opened for writing.
-func advise(path string, err error) error {
-	if !errors.Is(err, ErrUnavailable) {
+// advise says what to do if target could not be opened for writing.
+func advise(target string, err error) error {
+	switch {
+	case !errors.Is(err, ErrUnavailable):
 		return err
+	case isURL(target):
+		return fmt.Errorf("couldn't open %s for writing: %w", shown(target), err)
 	}
 	return fmt.Errorf("couldn't open %s for writing (this process must be able to write the file and its folder, "+
-		"on a disk with room; to read only, open it read-only): %w", path, err)
+		"on a disk with room; to read only, open it read-only): %w", target, err)
 }

@@ -8,10 +8,14 @@ import (
 	"github.com/interlock-run/interlock/evidence"
 )
 
+// opaque is text of which nobody says that it is UTF-8 without a zero byte,
+// which PostgreSQL's text must be.
+type opaque string
+
 // columns are an envelope as it stands in a row. The payload is kept byte for
 // byte; the signatures are JSON, so that people can read the file.
 type columns struct {
-	payloadType string
+	payloadType opaque
 	payload     []byte
 	signatures  string
 }
@@ -37,12 +41,12 @@ func columnsOf(e evidence.Envelope) (columns, error) {
 	if payload == nil {
 		payload = []byte{} // nil would be NULL
 	}
-	return columns{e.PayloadType, payload, string(signatures)}, nil
+	return columns{opaque(e.PayloadType), payload, string(signatures)}, nil
 }
 
 // envelope returns the stored envelope, or [ErrCorrupt].
 func (c columns) envelope() (evidence.Envelope, error) {
-	e := evidence.Envelope{PayloadType: c.payloadType, Payload: c.payload}
+	e := evidence.Envelope{PayloadType: string(c.payloadType), Payload: c.payload}
 	if err := json.Unmarshal([]byte(c.signatures), &e.Signatures); err != nil {
 		return evidence.Envelope{}, fmt.Errorf("%w: unreadable signatures: %v", ErrCorrupt, err)
 	}

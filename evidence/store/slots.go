@@ -20,8 +20,14 @@ import (
 // as one that may have happened. A slot is on disk before Take returns nil, so
 // before the effect; a crash between the two leaves a slot without an outcome.
 // A run without a chain is [ErrNoRun].
+//
+// If the chain of [Orders] has more than slot.Orders records, a slot that is
+// not taken yet is [ErrOrders], and stays free. Once an order is stored nobody
+// takes a slot who has not read it. Who takes slots so that nobody else can, as
+// the recorder does, has no need to read orders, and gives math.MaxUint64.
 func (s *Store) Take(ctx context.Context, slot Slot) (Slot, error) {
-	slot.Outcome = nil
+	read := slot.Orders
+	slot.Outcome, slot.Orders = nil, 0
 	got := slot
 	err := s.write(ctx, func(t *tx) error {
 		id, head, err := t.head(slot.Run)
@@ -35,6 +41,9 @@ func (s *Store) Take(ctx context.Context, slot Slot) (Slot, error) {
 			got = *found
 			return fmt.Errorf("%w: %s, step %.60q, by %.60q at %s",
 				ErrTaken, slot.Run, slot.Step, found.Worker, found.At)
+		}
+		if err := t.noOrdersSince(read); err != nil {
+			return err
 		}
 		return t.addSlot(id, head, slot)
 	})
@@ -132,7 +141,7 @@ func scanSlot(r *sql.Rows) (Slot, error) {
 	if slot.Decision, err = digestOf(decision); err != nil || !signatures.Valid {
 		return slot, err
 	}
-	outcome, err := columns{payloadType.String, payload, signatures.String}.envelope()
+	outcome, err := columns{opaque(payloadType.String), payload, signatures.String}.envelope()
 	slot.Outcome = &outcome
 	return slot, err
 }

@@ -3,27 +3,22 @@ package store
 import "embed"
 
 // migrations is the schema, in numbered steps that are never edited once
-// released.
+// released: of SQLite, and in the folder postgres of PostgreSQL. A number means
+// the same in both.
 //
-//go:embed migrations/*.sql
+//go:embed migrations/*.sql migrations/postgres/*.sql
 var migrations embed.FS
 
-// Every statement of the package, so that another database needs another
-// copy of this file and of the migrations, and nothing else.
+// Every statement of the package, as SQLite reads it; forPostgres says what
+// PostgreSQL reads instead. The few that have nothing in common are beside the
+// code that sends them.
 const (
-	sqlBegin        = `BEGIN IMMEDIATE`
-	sqlCommit       = `COMMIT`
-	sqlRollback     = `ROLLBACK`
-	sqlSavepoint    = `SAVEPOINT op`
-	sqlRelease      = `RELEASE op`
-	sqlRollbackToOp = `ROLLBACK TO op`
-
 	// chainID is what everything that a chain owns hangs on: the id of the root
 	// of the run. superseded is whether a later run has continued the chain.
 	chainID    = `coalesce(runs.root, runs.id)`
 	superseded = `EXISTS (SELECT 1 FROM runs AS later WHERE later.root = ` + chainID + ` AND later.id > runs.id)`
 
-	sqlAddRun = `INSERT INTO runs (namespace, workflow, run, root) VALUES (?, ?, ?, ?)`
+	sqlAddRun = `INSERT INTO runs (namespace, workflow, run, root) VALUES (?, ?, ?, ?) RETURNING id`
 	sqlChain  = `SELECT ` + chainID + `, ` + superseded + `
 		FROM runs WHERE workflow = ? AND run = ? AND namespace = ?`
 
@@ -41,7 +36,7 @@ const (
 	// checked against.
 	sqlRecords = `SELECT seq, link, payload_type, payload, signatures
 		FROM records JOIN runs ON records.run_id = ` + chainID + `
-		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ? AND seq >= ? - 1
+		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ? AND seq >= CAST(? AS BIGINT) - 1
 		ORDER BY seq`
 	sqlLastTwo = `SELECT seq, link, payload_type, payload, signatures
 		FROM records JOIN runs ON records.run_id = ` + chainID + `
@@ -55,8 +50,10 @@ const (
 		FROM slots JOIN runs ON slots.run_id = ` + chainID + `
 		LEFT JOIN outcomes ON outcomes.run_id = slots.run_id AND outcomes.step = slots.step
 		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?`
-	sqlSlot       = sqlSelectSlots + ` AND slots.step = ?`
-	sqlSlots      = sqlSelectSlots + ` ORDER BY slots.rowid`
+	sqlSlot   = sqlSelectSlots + ` AND slots.step = ?`
+	sqlSlots  = sqlSelectSlots + ` ORDER BY slots.rowid`
+	sqlLength = `SELECT coalesce((SELECT max(seq) + 1 FROM records WHERE run_id = ` + chainID + `), 0)
+		FROM runs WHERE workflow = ? AND run = ? AND namespace = ?`
 	sqlAddSlot    = `INSERT INTO slots (run_id, step, decision, key, worker, at) VALUES (?, ?, ?, ?, ?, ?)`
 	sqlAddOutcome = `INSERT INTO outcomes (run_id, step, payload_type, payload, signatures)
 		VALUES (?, ?, ?, ?, ?)`
@@ -90,13 +87,10 @@ const (
 	sqlEpoch = `SELECT 1 + (SELECT count(*) FROM runs AS earlier WHERE earlier.root = runs.root AND earlier.id <= runs.id)
 		FROM runs WHERE workflow = ? AND run = ? AND namespace = ?`
 
-	sqlRuns  = `SELECT namespace, workflow, run FROM runs WHERE workflow = ? ORDER BY id DESC`
-	sqlList  = `SELECT namespace, workflow, run FROM runs ORDER BY id DESC LIMIT ?`
+	sqlRuns  = `SELECT namespace, workflow, run FROM runs WHERE workflow = ? AND namespace <> '' ORDER BY id DESC`
+	sqlList  = `SELECT namespace, workflow, run FROM runs WHERE namespace <> '' ORDER BY id DESC LIMIT ?`
 	sqlPulse = `UPDATE pulse SET beats = beats + 1 WHERE id = 1`
 
 	sqlStamp = `UPDATE clock SET seen = ?1 WHERE id = 1 AND seen < ?1`
 	sqlSeen  = `SELECT seen FROM clock WHERE id = 1`
-
-	sqlTables  = `SELECT count(*), coalesce(sum(name = 'goose_db_version'), 0) FROM sqlite_schema WHERE type = 'table'`
-	sqlVersion = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`
 )

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"modernc.org/sqlite" // also registers "sqlite"
+	driversqlite "modernc.org/sqlite" // also registers "sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
@@ -24,9 +24,18 @@ const readers = 4
 // errBadConn makes database/sql close a connection.
 var errBadConn = driver.ErrBadConn
 
+// sqlite is how SQLite reads the statements.
+var sqlite = dialect{opaque: func(s opaque) any { return string(s) }}
+
+// What only SQLite is asked.
+const (
+	sqlTables  = `SELECT count(*), coalesce(sum(name = 'goose_db_version'), 0) FROM sqlite_schema WHERE type = 'table'`
+	sqlVersion = `SELECT coalesce(max(version_id), 0) FROM goose_db_version WHERE is_applied`
+)
+
 // isBusy reports whether err means that another connection holds a lock.
 func isBusy(err error) bool {
-	var e *sqlite.Error
+	var e *driversqlite.Error
 	return errors.As(err, &e) && e.Code()&0xff == sqlite3.SQLITE_BUSY
 }
 

@@ -18,10 +18,10 @@ type Store struct {
 	writeDB *sql.DB // nil as writer is
 	readDB  *sql.DB
 
-	// anchor is a connection that nobody uses. SQLite deletes its side files
+	// anchor is a connection that nobody uses; nil over PostgreSQL. SQLite deletes its side files
 	// with the last connection; on a disk that refuses writes it could not
 	// make them again, and then not even read.
-	anchor *sql.Conn // nil as writer is
+	anchor *sql.Conn
 }
 
 // write runs do in a transaction and returns after its commit.
@@ -32,7 +32,7 @@ func (s *Store) write(ctx context.Context, do func(*tx) error) error {
 	return s.writer.write(ctx, do)
 }
 
-// Runs returns the runs of a workflow in all namespaces, the newest first;
+// Runs returns the runs of a workflow in all named namespaces, the newest first;
 // none if there are none. A run is known from the first write that names it,
 // so one with a slot or a lease and no records is listed too, and so is each
 // run that continues another: those of one chain all have its records.
@@ -41,7 +41,8 @@ func (s *Store) Runs(ctx context.Context, workflow string) ([]Run, error) {
 }
 
 // List returns the newest runs of all workflows, the newest first, at most
-// limit of them; none for a limit below one.
+// limit of them; none for a limit below one. Runs of the empty namespace, such
+// as [Orders], it does not show, and neither does Runs.
 func (s *Store) List(ctx context.Context, limit int) ([]Run, error) {
 	return s.runs(ctx, sqlList, max(limit, 0))
 }
@@ -68,17 +69,26 @@ func (s *Store) Ping(ctx context.Context) error {
 	})
 }
 
-// Close finishes the writes that are waiting and closes the files. Whoever
+// Close finishes the writes that are waiting and closes the files or the
+// connections. Whoever
 // calls the store afterwards gets [ErrUnavailable]. A second Close does
 // nothing.
 func (s *Store) Close() error {
 	var err error
 	if s.writer != nil {
 		s.writer.close()
-		if err = s.anchor.Close(); errors.Is(err, sql.ErrConnDone) {
-			err = nil // closed before
-		}
-		err = errors.Join(err, s.writeDB.Close())
+		err = errors.Join(s.closeAnchor(), s.writeDB.Close())
 	}
 	return unavailable("close", errors.Join(err, s.readDB.Close()))
+}
+
+func (s *Store) closeAnchor() error {
+	if s.anchor == nil {
+		return nil
+	}
+	err := s.anchor.Close()
+	if errors.Is(err, sql.ErrConnDone) {
+		return nil // closed before
+	}
+	return err
 }

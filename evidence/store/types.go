@@ -39,5 +39,9 @@ type Slot struct {
 	Worker   string          // name of the worker that took it
 	At       evidence.Time
 	Outcome  *evidence.Envelope // nil: not known, or not known yet
-	Orders   uint64             // how many orders the taker had read; not kept
+
+	// Orders is how many records the chain of [Orders] had when the taker
+	// looked. Only [Store.Take] reads it; it is not kept, and 0 in what the
+	// store returns.
+	Orders uint64
 }

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"runtime/debug"
@@ -15,31 +14,52 @@ import (
 const maxBatch = 128
 
 // errBroken means that a transaction is not in the state that the writer
-// thinks it is in; SQLite rolls back on its own when a disk is full or fails.
+// thinks it is in; SQLite rolls back on its own when a disk is full or fails,
+// PostgreSQL when it ends a session.
 var errBroken = errors.New("the transaction was lost")
 
 // A tx is what an op works with: the open transaction of the writer's batch.
 // Its statements are not interrupted when the caller goes away.
 type tx struct{ *prepared }
 
+// A session is a connection of a writer, and how it divides and ends the
+// transaction in which ops run.
+type session interface {
+	ops() *tx
+	// begin opens a transaction that holds the write lock. [errLost] means that
+	// there is no connection any more, and nothing was begun.
+	begin() error
+	// enter is called before an op. What the op does can be undone by leave,
+	// which says whether it failed. An error of either is about the batch.
+	enter() error
+	leave(failed bool) error
+	// commit keeps now, unless it is nil, and what the ops did. It returns nil
+	// only if that is on disk.
+	commit(now *evidence.Time) error
+	// end closes the connection for good, and with it a transaction that is
+	// open.
+	end()
+}
+
+// errLost means that a connection that was good once is gone.
+var errLost = errors.New("the connection was lost")
+
 // A writer does all writing of a [Store], in one goroutine over one
 // connection. Many ops share a commit, because the commit, with its fsync,
 // takes longer than everything else together; nobody is answered before it.
 type writer struct {
-	db    *sql.DB
-	queue *queue
-	file  identity
-	clock func() evidence.Time
-	ended chan struct{} // closed when the goroutine has ended
+	connect func() (session, error)
+	queue   *queue
+	clock   func() evidence.Time
+	ended   chan struct{} // closed when the goroutine has ended
 
-	// Owned by the goroutine. conn is nil after a failure that leaves the
-	// state of the transaction in doubt; closing it rolls back.
-	conn *sql.Conn
-	tx   *tx
+	// session is owned by the goroutine. It is nil after a failure that leaves
+	// the state of the transaction in doubt; ending it rolls back.
+	session session
 }
 
-func newWriter(db *sql.DB, file identity, clock func() evidence.Time) *writer {
-	w := &writer{db: db, queue: newQueue(), file: file, clock: clock, ended: make(chan struct{})}
+func newWriter(connect func() (session, error), clock func() evidence.Time) *writer {
+	w := &writer{connect: connect, queue: newQueue(), clock: clock, ended: make(chan struct{})}
 	go w.run()
 	return w
 }
@@ -96,16 +116,25 @@ func (w *writer) batch() {
 		ops = append(ops, o)
 		o.err, err = w.runOp(o)
 	}
-	if err == nil && slices.ContainsFunc(ops, succeeded) {
-		err = call(func(t *tx) error { return t.stamp(w.clock()) }, w.tx)
-	}
 	if err == nil {
-		_, err = w.tx.exec(context.Background(), sqlCommit)
+		err = w.commit(slices.ContainsFunc(ops, succeeded))
 	}
 	if err != nil {
 		w.disconnect()
 	}
 	answer(ops, unavailable("commit", err))
+}
+
+// commit ends the transaction, with the time if it changed anything.
+func (w *writer) commit(changed bool) error {
+	if !changed {
+		return w.session.commit(nil)
+	}
+	var now evidence.Time
+	if err := call(func(*tx) error { now = w.clock(); return nil }, nil); err != nil {
+		return err
+	}
+	return w.session.commit(&now)
 }
 
 func succeeded(o *op) bool { return o.err == nil }
@@ -137,57 +166,44 @@ func (w *writer) refuse(err error) {
 }
 
 // begin opens a transaction that holds the write lock, on a new connection if
-// need be. A file that was replaced under the store is refused: writes to it
-// would reach a disk where nobody looks.
+// need be. One that was lost while nobody used it is replaced at once: nothing
+// was asked of it yet.
 func (w *writer) begin() error {
-	if err := w.file.check(); err != nil {
-		w.disconnect()
-		return err
-	}
-	ctx := context.Background()
-	if w.conn == nil {
-		conn, err := w.db.Conn(ctx)
+	for used := w.session != nil; ; used = false {
+		if w.session == nil {
+			s, err := w.connect()
+			if err != nil {
+				return err
+			}
+			w.session = s
+		}
+		err := w.session.begin()
 		if err != nil {
+			w.disconnect()
+		}
+		if !used || !errors.Is(err, errLost) {
 			return err
 		}
-		w.conn, w.tx = conn, &tx{newPrepared(conn)}
 	}
-	_, err := w.tx.exec(ctx, sqlBegin)
-	if err != nil {
-		w.disconnect()
-	}
-	return err
 }
 
-// disconnect closes the connection for good, rather than giving it back to the
-// pool with a transaction open. The rollback comes first: SQLite does not close
-// a connection whose statements are not all closed, and its transaction would
-// keep everyone out. If there is no transaction, it fails and does no harm.
+// disconnect ends the session for good, rather than keeping one whose
+// transaction may be open.
 func (w *writer) disconnect() {
-	if w.conn == nil {
-		return
+	if w.session != nil {
+		w.session.end()
+		w.session = nil
 	}
-	_, _ = w.conn.ExecContext(context.Background(), sqlRollback)
-	w.tx.close()
-	_ = w.conn.Raw(func(any) error { return errBadConn })
-	_ = w.conn.Close()
-	w.conn, w.tx = nil, nil
 }
 
-// runOp runs o inside a savepoint, so that its failure undoes its own work
-// only. The second error is about the batch.
+// runOp runs o so that its failure undoes its own work only. The second error
+// is about the batch.
 func (w *writer) runOp(o *op) (failed, broken error) {
-	ctx := context.Background()
-	if _, err := w.tx.exec(ctx, sqlSavepoint); err != nil {
+	if err := w.session.enter(); err != nil {
 		return nil, fmt.Errorf("%w: %v", errBroken, err)
 	}
-	failed = call(o.do, w.tx)
-	if failed != nil {
-		if _, err := w.tx.exec(ctx, sqlRollbackToOp); err != nil {
-			return failed, fmt.Errorf("%w: %v, after: %w", errBroken, err, failed)
-		}
-	}
-	if _, err := w.tx.exec(ctx, sqlRelease); err != nil {
+	failed = call(o.do, w.session.ops())
+	if err := w.session.leave(failed != nil); err != nil {
 		return failed, fmt.Errorf("%w: %v", errBroken, err)
 	}
 	return failed, nil

@@ -31,7 +31,7 @@ func openTemp(t *testing.T) *Store {
 // addRun is an op that leaves a trace.
 func addRun(name string) func(*tx) error {
 	return func(t *tx) error {
-		_, err := t.chainOrNew(Run{Workflow: name})
+		_, err := t.chainOrNew(Run{Namespace: "n", Workflow: name})
 		return err
 	}
 }

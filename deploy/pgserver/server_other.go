@@ -1,0 +1,43 @@
+//go:build !unix
+
+package pgserver
+
+import (
+	"context"
+	"errors"
+)
+
+// The users that every server has.
+const (
+	Superuser = "postgres"
+	Asked     = "asked"
+)
+
+// A Server cannot be run on this system.
+type Server struct{}
+
+var errUnix = errors.New("PostgreSQL is run for tests on Unix only")
+
+// New cannot be done on this system.
+func New(context.Context) (*Server, error) { return nil, errors.Join(ErrMissing, errUnix) }
+
+// Start cannot be done on this system.
+func (*Server) Start(context.Context) error { return errUnix }
+
+// Stop does nothing on this system.
+func (*Server) Stop() error { return nil }
+
+// PID cannot be told on this system.
+func (*Server) PID() (int, error) { return 0, errUnix }
+
+// Kill cannot be done on this system.
+func (*Server) Kill() error { return errUnix }
+
+// URL returns nothing on this system.
+func (*Server) URL(string, string) string { return "" }
+
+// SQL cannot be done on this system.
+func (*Server) SQL(context.Context, string, string) error { return errUnix }
+
+// CreateDatabase cannot be done on this system.
+func (*Server) CreateDatabase(context.Context, string) (string, error) { return "", errUnix }

@@ -1,0 +1,208 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/pressly/goose/v3"
+)
+
+// The group roles of a PostgreSQL store. A process gets the rights of its role
+// by being a member: GRANT interlock_steps TO "the user of a step worker".
+const (
+	// GroupControl may append records and runs, consume nonces and handovers,
+	// renew leases, and take slots.
+	GroupControl = "interlock_control"
+	// GroupSteps may take slots and add what belongs to one: the outcome and
+	// attestations.
+	GroupSteps = "interlock_steps"
+	// GroupReader may read everything and write nothing.
+	GroupReader = "interlock_reader"
+)
+
+// Nobody of the groups may change or delete anything, but for what moves
+// forward: leases, attestations, the time and the pulse. Rights are given by
+// column, so that the numbers that order runs and slots are the database's own.
+const (
+	pgGroups = `DO $$
+DECLARE name text;
+BEGIN
+	FOREACH name IN ARRAY ARRAY['interlock_control', 'interlock_steps', 'interlock_reader'] LOOP
+		IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = name) THEN
+			BEGIN
+				EXECUTE format('CREATE ROLE %I NOLOGIN', name);
+			EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; -- for another database, just now
+			END;
+		END IF;
+	END LOOP;
+END $$`
+
+	pgGrants = `DO $$
+DECLARE
+	name text;
+	everyone text[] := ARRAY(SELECT rolname FROM pg_roles WHERE rolname IN ('interlock_control', 'interlock_steps', 'interlock_reader'));
+BEGIN
+	REVOKE ALL ON SCHEMA interlock FROM PUBLIC;
+	REVOKE ALL ON ALL TABLES IN SCHEMA interlock FROM PUBLIC;
+	FOREACH name IN ARRAY everyone LOOP
+		EXECUTE format('REVOKE ALL ON SCHEMA interlock FROM %I', name);
+		EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA interlock FROM %I', name);
+		EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA interlock FROM %I', name);
+		EXECUTE format('GRANT USAGE ON SCHEMA interlock TO %I', name);
+		EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA interlock TO %I', name);
+	END LOOP;
+	FOREACH name IN ARRAY everyone LOOP
+		CONTINUE WHEN name = 'interlock_reader';
+		EXECUTE format('GRANT INSERT (run_id, step, decision, key, worker, at) ON interlock.slots TO %I', name);
+		EXECUTE format('GRANT UPDATE (seen) ON interlock.clock TO %I', name);
+		EXECUTE format('GRANT UPDATE (beats) ON interlock.pulse TO %I', name);
+	END LOOP;
+	IF 'interlock_steps' = ANY (everyone) THEN
+		GRANT INSERT ON interlock.outcomes, interlock.attestations TO interlock_steps;
+		GRANT UPDATE (attempt, counter, payload_type, payload, signatures) ON interlock.attestations TO interlock_steps;
+	END IF;
+	IF 'interlock_control' = ANY (everyone) THEN
+		GRANT INSERT (namespace, workflow, run, root) ON interlock.runs TO interlock_control;
+		GRANT INSERT ON interlock.records, interlock.nonces, interlock.handovers, interlock.leases TO interlock_control;
+		GRANT UPDATE (number, until, payload_type, payload, signatures) ON interlock.leases TO interlock_control;
+	END IF;
+END $$`
+
+	// pgTables counts tables without looking into the schema, which takes rights.
+	pgTables = `SELECT count(*), count(*) FILTER (WHERE relname = 'goose_db_version')
+		FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+		WHERE nspname = 'interlock' AND relkind IN ('r', 'p')`
+
+	// migrateLock keeps those apart who bring a schema up to date.
+	migrateLock  = writeLock + 1
+	migrateLimit = 30 * time.Second
+)
+
+// postgresFiles are the migrations of PostgreSQL.
+var postgresFiles = sub(migrations, "migrations/postgres")
+
+func sub(files embed.FS, dir string) fs.FS {
+	folder, err := fs.Sub(files, dir)
+	if err != nil {
+		panic(err) // the names are constants
+	}
+	return folder
+}
+
+// Prepare makes the PostgreSQL database at target an evidence store of the
+// newest schema, creates the group roles that are missing, and gives them their
+// rights ([GroupControl], [GroupSteps], [GroupReader]): what an administrator
+// does once, and again for a newer version. A second call changes nothing.
+//
+// Its user must own the store, or be allowed to create it, and to create roles
+// if one is missing; afterwards nobody needs such a user. Prepare returns
+// [ErrVersion] and [ErrUnavailable] as [Open] does.
+func Prepare(ctx context.Context, target string) error {
+	if !isURL(target) {
+		return fmt.Errorf("%w: only a PostgreSQL database has to be prepared", ErrVersion)
+	}
+	s, err := serverAt(target)
+	if err != nil {
+		return err
+	}
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	return s.exclusive(ctx, func(db *sql.DB) error {
+		if _, err := db.ExecContext(ctx, pgGroups); codeOf(err) == notAllowed {
+			return fmt.Errorf("%w: %s may not create the group roles; whoever may must run: CREATE ROLE %s NOLOGIN; CREATE ROLE %s NOLOGIN; CREATE ROLE %s NOLOGIN",
+				ErrUnavailable, s.config.User, GroupControl, GroupSteps, GroupReader)
+		} else if err != nil {
+			return unavailable("create the group roles", err)
+		}
+		_, err := db.ExecContext(ctx, pgGrants)
+		return unavailable("give the group roles their rights", err)
+	})
+}
+
+// notAllowed is the SQLSTATE of a lack of rights.
+const notAllowed = "42501"
+
+// migrate brings the database to the newest schema, if it is not there yet.
+func (s *server) migrate(ctx context.Context) error {
+	db := s.pool(modeRead, 1)
+	defer db.Close()
+	have, err := s.version(ctx, db)
+	if err != nil || have == newest(postgresFiles) {
+		return err
+	}
+	if have > newest(postgresFiles) {
+		return fmt.Errorf("%w: %s has schema %d, this program knows only up to %d: use a newer program",
+			ErrVersion, s.name, have, newest(postgresFiles))
+	}
+	err = s.exclusive(ctx, func(db *sql.DB) error { return s.up(ctx, db) })
+	if codeOf(err) == notAllowed {
+		return fmt.Errorf("%w: %s has schema %d, this program needs %d, and %s may not change it: "+
+			"let whoever owns it run interlockd store prepare", ErrVersion, s.name, have, newest(postgresFiles), s.config.User)
+	}
+	return unavailable("migrate", err)
+}
+
+// version returns the schema version of the database, 0 if there is no schema.
+func (s *server) version(ctx context.Context, db *sql.DB) (version int64, err error) {
+	var tables, versions int
+	if err := db.QueryRowContext(ctx, pgTables).Scan(&tables, &versions); err != nil {
+		return 0, unavailable("connect to "+s.name, err)
+	}
+	switch {
+	case versions == 0 && tables > 0:
+		return 0, fmt.Errorf("%w: the schema interlock of %s belongs to something else", ErrVersion, s.name)
+	case versions == 0:
+		return 0, nil
+	}
+	err = db.QueryRowContext(ctx, sqlVersion).Scan(&version)
+	if codeOf(err) == notAllowed {
+		return 0, fmt.Errorf("%w: %s has no rights in %s: GRANT %s, %s or %s to it (see interlockd store prepare)",
+			ErrUnavailable, s.config.User, s.name, GroupControl, GroupSteps, GroupReader)
+	}
+	return version, unavailable("read the schema version", err)
+}
+
+// exclusive calls do with connections that have no time limit, while nobody
+// else brings the schema up to date.
+func (s *server) exclusive(ctx context.Context, do func(*sql.DB) error) error {
+	ctx, cancel := context.WithTimeout(ctx, migrateLimit)
+	defer cancel()
+	db := sql.OpenDB(s.plain())
+	defer db.Close()
+	lock, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer lock.Close() // with db.Close the session ends, and so does its lock
+	if _, err := lock.ExecContext(ctx, fmt.Sprintf(`SELECT pg_advisory_lock(%d)`, migrateLock)); err != nil {
+		return err
+	}
+	return do(db)
+}
+
+// up runs the migrations, and gives groups that are there their rights in what
+// is new.
+func (s *server) up(ctx context.Context, db *sql.DB) error {
+	if _, err := db.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS interlock`); err != nil {
+		return err
+	}
+	provider, err := goose.NewProvider(goose.DialectPostgres, db, postgresFiles,
+		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+	if err != nil {
+		return err
+	}
+	if _, err := provider.Up(ctx); err != nil {
+		return err
+	}
+	_, err = db.ExecContext(ctx, pgGrants)
+	if err != nil {
+		return errors.Join(errors.New("couldn't give the group roles their rights"), err)
+	}
+	return nil
+}
