@@ -39,24 +39,40 @@ const (
 	OtherOperator = "otto"      // operator
 	Retired       = "retired"   // authority, no more valid since [Start]
 	Stranger      = "stranger"  // in no trust root
+
+	AliceApprover = "alice-approver" // approver, of the person of Alice
+	Carol         = "carol"          // approver
+	CarolsPhone   = "carols-phone"   // approver, of the person of Carol
+	Dave          = "dave"           // approver
+	Erin          = "erin"           // approver
+	Frank         = "frank"          // approver whom no rule of the tests asks
+	Revoker       = "rita"           // revoker
 )
 
 // Start is the time at which every execution is asked for.
 var Start = evidence.TimeOf(time.Date(2026, 1, 31, 9, 30, 0, 0, time.UTC))
 
 var roles = []struct {
-	name string
-	role evidence.Role
+	name   string
+	role   evidence.Role
+	person string
 }{
-	{Alice, evidence.RolePrincipal},
-	{Bob, evidence.RolePrincipal},
-	{Authority, evidence.RoleAuthority},
-	{Worker, evidence.RoleWorker},
-	{OtherWorker, evidence.RoleWorker},
-	{Recorder, evidence.RoleRecorder},
-	{Operator, evidence.RoleOperator},
-	{OtherOperator, evidence.RoleOperator},
-	{Retired, evidence.RoleAuthority},
+	{Alice, evidence.RolePrincipal, ""},
+	{Bob, evidence.RolePrincipal, ""},
+	{Authority, evidence.RoleAuthority, ""},
+	{Worker, evidence.RoleWorker, ""},
+	{OtherWorker, evidence.RoleWorker, ""},
+	{Recorder, evidence.RoleRecorder, ""},
+	{Operator, evidence.RoleOperator, ""},
+	{OtherOperator, evidence.RoleOperator, ""},
+	{Retired, evidence.RoleAuthority, ""},
+	{AliceApprover, evidence.RoleApprover, Alice},
+	{Carol, evidence.RoleApprover, ""},
+	{CarolsPhone, evidence.RoleApprover, Carol},
+	{Dave, evidence.RoleApprover, ""},
+	{Erin, evidence.RoleApprover, ""},
+	{Frank, evidence.RoleApprover, ""},
+	{Revoker, evidence.RoleRevoker, ""},
 }
 
 // Private returns the private key with the given name. Every name has one.
@@ -80,6 +96,7 @@ func Keys() []evidence.Key {
 			ID:     evidence.KeyID(public),
 			Role:   r.role,
 			Name:   r.name,
+			Person: r.person,
 			Public: evidence.PublicKey(public),
 			From:   evidence.TimeOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
 			Until:  evidence.TimeOf(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)),
