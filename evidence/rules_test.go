@@ -172,6 +172,14 @@ func unsealed() []wrongChain {
 		{"request not first", "a request comes first", play(refuse(), request())},
 		{"two requests", "a request comes first", play(request(), request())},
 		{"after the seal", "it comes after the seal", play(open, seal(), deny(refund))},
+		{"approval after the seal", "it comes after the seal", play(open, stepUp(refund), seal(), approve(refund, carol))},
+		{"order after the seal", "it comes after the seal", play(open, seal(), order())},
+		{"rejection after the seal", "it comes after the seal", play(open, seal(), rejection())},
+		{"order first", "order: there is no grant", func(d *desk) {
+			other := evidencetest.New(d.TB())
+			play(open, order())(other)
+			d.Append(other.Records()[len(other.Records())-1])
+		}},
 		{"seal first", "there is neither a grant nor a denial", func(d *desk) {
 			d.Request()
 			d.Seal(func(p *Seal) { p.Request = another })

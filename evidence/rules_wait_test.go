@@ -207,7 +207,9 @@ func wrongAllows() []wrongChain {
 		on("allowed by a rule that asks nobody", rules, with(asks(0, hour, carol))),
 		on("allowed by a rule that allows and asks", rules, func(d *Decision) { d.Rules = asks(1, hour, carol); d.Rules[0].Effect = Allow }),
 		on("allowed to send what nobody approved", "is allowed, but sends something else than it waited for", func(d *Decision) { d.Sends = another }),
-		on("allowed by approval after the grant expired", rules, func(d *Decision) { d.At = evidencetest.Start.Add(time.Hour) }),
+		on("allowed by approval after the grant expired", "is allowed after the grant expired", func(d *Decision) {
+			d.At, d.Rules = evidencetest.Start.Add(time.Hour), asks(2, 2*hour, carol, dave)
+		}),
 		on("allowed by approval without a lease", "without a live lease", func(d *Decision) { d.Lease = Lease{} }),
 		{"allowed although it was refused", `is allowed although "erin" refused it`, play(both, refuseBy(refund, erin), approved(refund), done(refund), seal())},
 		{"allowed by a rule although it was refused", `is allowed although "erin" refused it`, play(both, refuseBy(refund, erin), allow(refund), done(refund), seal())},

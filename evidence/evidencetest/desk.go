@@ -38,13 +38,12 @@ type Desk struct {
 	epoch     uint64          // how often another run took over
 	signer    string
 	rewrite   func(payload []byte) []byte
-	trust     *evidence.Trust
 }
 
 // New returns a desk with nothing on it.
 func New(t testing.TB) *Desk {
 	return &Desk{
-		t: t, now: Start, trust: Trust(), decided: map[string]evidence.Digest{}, begun: map[string]bool{},
+		t: t, now: Start, decided: map[string]evidence.Digest{}, begun: map[string]bool{},
 		waits: map[string]evidence.Digest{}, asked: map[string]evidence.Decision{},
 	}
 }
@@ -93,7 +92,7 @@ func (d *Desk) sign(name string, subject evidence.Subject, p evidence.Predicate)
 		d.rewrite = nil
 	}
 	d.Append(e)
-	r, err := d.trust.Open(e)
+	r, err := Trust().Open(e)
 	if err != nil {
 		r, err = e.Decode()
 	}

@@ -77,7 +77,7 @@ func refusedByPerson(d *Desk) {
 	d.Approve(Refund, Carol)
 	d.Approve(Refund, Dave)
 	d.RefuseBy(Refund, Erin)
-	d.Deny(Refund, func(p *evidence.Decision) { p.Cause, p.Rules = "approval.refused", asking })
+	d.Deny(Refund, func(p *evidence.Decision) { p.Cause, p.Rules = "approval.refused", asking() })
 	d.Seal()
 }
 
@@ -86,7 +86,7 @@ func notApproved(d *Desk) {
 	d.StepUp(Refund)
 	d.Approve(Refund, Carol)
 	d.Pass(10 * time.Minute)
-	d.Deny(Refund, func(p *evidence.Decision) { p.Cause, p.Rules = "approval.missing", asking })
+	d.Deny(Refund, func(p *evidence.Decision) { p.Cause, p.Rules = "approval.missing", asking() })
 	d.Seal()
 }
 

@@ -19,6 +19,7 @@ package evidencetest
 import (
 	"crypto/ed25519"
 	"crypto/sha3"
+	"sync"
 	"time"
 
 	"github.com/interlock-run/interlock/evidence"
@@ -109,9 +110,9 @@ func Keys() []evidence.Key {
 }
 
 // Trust returns the trust root of [Domain].
-func Trust() *evidence.Trust {
-	return must(evidence.NewTrust(Domain, Keys()))
-}
+func Trust() *evidence.Trust { return trust() }
+
+var trust = sync.OnceValue(func() *evidence.Trust { return must(evidence.NewTrust(Domain, Keys())) })
 
 func must[T any](v T, err error) T {
 	if err != nil {

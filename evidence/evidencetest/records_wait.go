@@ -7,25 +7,29 @@ import (
 	"github.com/interlock-run/interlock/evidence"
 )
 
-var (
-	// asking are the rules of a step that waits for two people. Whoever asks
-	// for the execution, [Alice], does not count.
-	asking = []evidence.RuleResult{
+// asking returns the rules of a step that waits for two people. Whoever asks
+// for the execution, [Alice], does not count.
+func asking() []evidence.RuleResult {
+	return []evidence.RuleResult{
 		{ID: "small-refunds", Effect: evidence.Allow},
 		{ID: "two-people", Effect: evidence.StepUp, Message: "two people look at refunds", Ask: &evidence.Ask{
 			By: []string{Alice, Carol, Dave, Erin}, Need: 2, WithinMS: 600_000,
 		}},
 	}
-	deferring = []evidence.RuleResult{
+}
+
+// deferring returns the rules of a step that is decided again later.
+func deferring() []evidence.RuleResult {
+	return []evidence.RuleResult{
 		{ID: "not-now", Effect: evidence.Defer, Message: "the books are closed", Delay: &evidence.Delay{ForMS: 300_000, EveryMS: 60_000}},
 	}
-)
+}
 
 // StepUp appends a decision that a step waits for two of [Carol], [Dave] and
 // [Erin] to approve, for ten minutes.
 func (d *Desk) StepUp(step string, edits ...func(*evidence.Decision)) {
 	d.t.Helper()
-	d.wait(step, evidence.StepUp, asking, 10*time.Minute, edits)
+	d.wait(step, evidence.StepUp, asking(), 10*time.Minute, edits)
 }
 
 // Defer appends a decision that a step waits for five minutes, and is decided
@@ -33,7 +37,7 @@ func (d *Desk) StepUp(step string, edits ...func(*evidence.Decision)) {
 func (d *Desk) Defer(step string, edits ...func(*evidence.Decision)) {
 	d.t.Helper()
 	again := func(p *evidence.Decision) { p.Again = p.At.Add(time.Minute) }
-	d.wait(step, evidence.Defer, deferring, 5*time.Minute, append([]func(*evidence.Decision){again}, edits...))
+	d.wait(step, evidence.Defer, deferring(), 5*time.Minute, append([]func(*evidence.Decision){again}, edits...))
 }
 
 func (d *Desk) wait(step string, effect evidence.Effect, rules []evidence.RuleResult, length time.Duration, edits []func(*evidence.Decision)) {
@@ -51,7 +55,7 @@ func (d *Desk) wait(step string, effect evidence.Effect, rules []evidence.RuleRe
 // Approved appends a decision that lets a step run because people approved.
 func (d *Desk) Approved(step string, edits ...func(*evidence.Decision)) {
 	d.t.Helper()
-	d.Allow(step, append([]func(*evidence.Decision){func(p *evidence.Decision) { p.Rules = asking }}, edits...)...)
+	d.Allow(step, append([]func(*evidence.Decision){func(p *evidence.Decision) { p.Rules = asking() }}, edits...)...)
 }
 
 // Approve appends that whoever has the key of that name approves of the newest
