@@ -68,7 +68,7 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 		Trust: c.Trust, Authority: c.Control.Authority, Recorder: c.Control.Recorder,
 		Policy: bundle, Catalogue: cat, Store: w.store, Probes: probes,
 		Queue: c.Queues.Steps, Terms: c.Control.Terms, Log: c.Log,
-		SearchAttributes: c.Control.SearchAttributes, Process: process, MaxEvents: c.Control.MaxEvents,
+		SearchAttributes: c.Control.SearchAttributes, Process: process, MaxEvents: c.Control.MaxEvents, Outage: c.Control.Outage,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
@@ -79,6 +79,7 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 	sw.RegisterWorkflowWithOptions(workflows.GovernedExecution, workflow.RegisterOptions{Name: contract.Workflow})
 	sw.RegisterWorkflowWithOptions(workflows.ResolveStep, workflow.RegisterOptions{Name: contract.ResolveWorkflow})
 	register(sw, contract.Authorize, act.Authorize)
+	register(sw, contract.Deny, act.Deny)
 	register(sw, contract.TakeOver, act.TakeOver)
 	register(sw, contract.Decide, act.Decide)
 	register(sw, contract.Watch, act.Watch)
@@ -175,7 +176,7 @@ func newSteps(trust *evidence.Trust, s *Steps, path string, cat *catalogue.Catal
 	}
 	act, err := activities.NewSteps(activities.StepsConfig{
 		Trust: trust, Worker: s.Key, Name: s.Name, Catalogue: cat,
-		Store: st, Executors: executors, Log: log, Process: process, Reach: reach,
+		Store: st, Executors: executors, Log: log, Process: process, Reach: reach, Wait: s.Wait,
 		Probes: []activities.Probe{activities.ClockProbe(clockStep), activities.CatalogueProbe(path), exe},
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	sdk "go.temporal.io/sdk/worker"
@@ -58,6 +59,10 @@ type Control struct {
 	// MaxEvents is how many events a history may have before an execution
 	// continues as new. Optional: 4,000 by default, 40 to 5,000.
 	MaxEvents int
+	// Outage is how long executions wait for an evidence store that does not
+	// answer. Optional: by default they do not, and halt. See
+	// [activities.ControlConfig].
+	Outage time.Duration
 	// Probes are asked besides the built-in ones. Optional.
 	Probes []activities.Probe
 }
@@ -68,6 +73,10 @@ type Steps struct {
 	Name    string                       // of the key in the trust root; required
 	Secrets executor.Secrets             // required if the catalogue names secrets
 	Funcs   map[string]executor.Executor // the Go functions that the catalogue names
+	// Wait is how long a step waits for a live lease, and for an evidence store
+	// that does not answer. Optional: 30 s by default. Not less than the control
+	// plane's Outage, or steps give up first.
+	Wait time.Duration
 	// Activities registers the Temporal activities that the catalogue names.
 	// Required if it names one. A team that has a Temporal worker already
 	// uses [NewGuard] instead.
