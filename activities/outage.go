@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.uber.org/zap"
 
+	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
@@ -125,4 +126,16 @@ func (s *Steps) patient(ctx context.Context, begin func() error) error {
 		case <-time.After(s.c.Poll):
 		}
 	}
+}
+
+// Quick asks the quick probes of the control plane, for telling whether it is
+// ready. It compares with what is in force, as a request that came now would.
+func (c *Control) Quick(ctx context.Context) []evidence.Probe {
+	return measure(ctx, c.c.Probes, Pinned{Policy: c.c.Policy.Ref().Digest, Catalogue: c.c.Catalogue.Digest()}, true)
+}
+
+// Quick asks the quick probes of the step worker, for telling whether it is
+// ready.
+func (s *Steps) Quick(ctx context.Context) []evidence.Probe {
+	return measure(ctx, s.c.Probes, Pinned{Catalogue: s.c.Catalogue.Digest()}, true)
 }

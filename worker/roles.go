@@ -73,6 +73,7 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
+	w.health.add(probed("control", act.Quick)...)
 	o := Options()
 	o.Interceptors = []interceptor.WorkerInterceptor{workflows.Interceptor()}
 	sw := sdk.New(c.Client, c.Queues.Control, o)
@@ -128,6 +129,7 @@ func (w *Worker) addSteps(c Config, cat *catalogue.Catalogue) error {
 		}
 	}
 	w.drain = act.Drain
+	w.health.add(probed("steps", act.Quick)...)
 	o := Options()
 	o.DisableWorkflowWorker = true
 	o.Interceptors = []interceptor.WorkerInterceptor{act.Interceptor()}

@@ -64,6 +64,10 @@ type File struct {
 	// meanwhile, and no lease is renewed: a step that runs still stops with its
 	// lease. With 0s they do not wait.
 	Outage *Duration `yaml:"outage"`
+	// Health is the address at which a worker says whether it lives (/healthz)
+	// and whether it is ready (/readyz), such as 127.0.0.1:9090. Empty by default:
+	// it does not listen. Anybody who reaches the address may ask.
+	Health string `yaml:"health"`
 	// MaxEvents is how many events a history may have before its execution
 	// continues as new, 40 to 5000; 4000 by default.
 	MaxEvents int `yaml:"maxEvents"`

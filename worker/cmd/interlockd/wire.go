@@ -32,7 +32,7 @@ func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logg
 		Client: c, Trust: trust, Log: log,
 		Catalogue: f.Path(f.Catalogue), Store: f.Path(f.Store),
 		Queues: worker.Queues{Control: f.Queues.Control, Steps: f.Queues.Steps},
-		Near:   near(f),
+		Near:   near(f), Health: f.Health,
 	}
 	for _, role := range roles {
 		switch role {
