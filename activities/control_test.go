@@ -52,6 +52,7 @@ type plane struct {
 	act    *activities.Control
 	terms  evidence.Terms
 	outage time.Duration
+	more   []activities.Probe
 	head   evidence.Position
 	all    []evidence.Envelope
 }
@@ -84,7 +85,7 @@ func (p *plane) build() {
 		Policy: p.policy, Catalogue: cat, Store: p.store, Queue: testQueue, Log: zap.NewNop(),
 		Process: evidence.Process{Executable: evidence.FileDigest([]byte("control")), Roles: "control"},
 		Terms:   p.terms, Outage: p.outage, Now: func() time.Time { return p.now() },
-		Probes: []activities.Probe{{Name: "p", Quick: true, Measure: func(context.Context, activities.Pinned) (string, string, error) { return p.probe() }}},
+		Probes: append([]activities.Probe{{Name: "p", Quick: true, Measure: func(context.Context, activities.Pinned) (string, string, error) { return p.probe() }}}, p.more...),
 	})
 	require.NoError(p.t, err)
 }

@@ -124,6 +124,7 @@ func TestT22WatchTellsAwayFromBad(t *testing.T) {
 
 		{name: "bad", outage: long, change: probing(always, "a", "b", nil), halt: "probe.p"},
 		{name: "bad, while the store is away", outage: long, change: both(probing(always, "a", "b", nil), failsAt("Slots", always, nil)), halt: "probe.p"},
+		{name: "bad, beside a probe that the store does not answer", outage: long, change: both(probing(always, "a", "b", nil), unanswered), halt: "probe.p"},
 		{name: "unanswered for another reason", outage: long, change: probing(always, "", "", errors.New("x")), halt: "probe.p"},
 		{name: "an edited chain", outage: long, change: failsAt("Records", always, store.ErrCorrupt), halt: "store.head"},
 		{name: "a store that was cut back", outage: long, change: elsewhere, halt: "store.head"},
@@ -150,6 +151,14 @@ func TestT22WatchTellsAwayFromBad(t *testing.T) {
 			}
 		})
 	}
+}
+
+// unanswered adds a probe that asks a store that is away.
+func unanswered(p *plane) {
+	p.more = []activities.Probe{{Name: "q", Quick: true, Measure: func(context.Context, activities.Pinned) (string, string, error) {
+		return "", "", store.ErrUnavailable
+	}}}
+	p.build()
 }
 
 // elsewhere gives the control plane another store than the one it wrote to.
@@ -219,6 +228,17 @@ func TestT22ControlSaysHowLongToWait(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, out.Allowed, 1)
 		}
+	})
+	t.Run("Decide, where something is bad as well", func(t *testing.T) {
+		p := newPlane(t)
+		p.outage = patience
+		p.build()
+		p.granted()
+		probing(always, "a", "b", nil)(p)
+		unanswered(p)
+		out, err := p.decide([]string{"a"})
+		require.NoError(t, err)
+		require.Equal(t, "probe.p", out.Stop.Check)
 	})
 	t.Run("Seal", func(t *testing.T) {
 		for _, change := range []func(*plane){failsAt("Append", 1, nil), failsAt("Records", 1, nil), failsAt("Slots", 1, nil), probing(1, "", "", store.ErrUnavailable)} {
