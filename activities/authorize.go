@@ -25,6 +25,7 @@ type refusal struct {
 	cause  string
 	reason string
 	rules  []evidence.RuleResult
+	outage error // why nobody can tell: the store did not answer
 }
 
 // Authorize decides whether a request may become an execution. It answers with
@@ -32,9 +33,20 @@ type refusal struct {
 // denial without evidence. The nonce is consumed in the same transaction that
 // stores the grant, after the signature was checked.
 //
-// If the store does not answer, the last attempt denies, and that denial is
-// the one record that is not in the store: nothing can have run.
+// If the store does not answer, it says so, and for how long to ask again; then
+// Deny is to be asked.
 func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*contract.Admission, error) {
+	return c.authorize(ctx, request, false)
+}
+
+// Deny is Authorize for the last time. If the store still does not answer it
+// denies, and that denial is the one record that is not in the store: nothing
+// can have run.
+func (c *Control) Deny(ctx context.Context, request evidence.Envelope) (*contract.Admission, error) {
+	return c.authorize(ctx, request, true)
+}
+
+func (c *Control) authorize(ctx context.Context, request evidence.Envelope, last bool) (*contract.Admission, error) {
 	if err := onlyLocal(ctx); err != nil {
 		return nil, err
 	}
@@ -42,7 +54,7 @@ func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*co
 	run := runOf(ctx)
 	x, err := c.open(ctx, run)
 	if err != nil {
-		return c.unstored(ctx, run, request, err)
+		return c.unstored(ctx, run, request, last, err)
 	}
 	defer x.letGo()
 	if x.lineage.Count() > 0 { // an earlier attempt got as far as the store
@@ -52,9 +64,13 @@ func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*co
 	orders, err := c.orders.read(ctx)
 	if err != nil {
 		x.abandon()
-		return c.unstored(ctx, run, request, err)
+		return c.unstored(ctx, run, request, last, err)
 	}
 	nonce, refused := c.judge(ctx, x.execution, request, orders)
+	if refused != nil && refused.outage != nil {
+		x.abandon()
+		return c.unstored(ctx, run, request, last, refused.outage)
+	}
 	if err := c.answer(x.execution, request, refused); err != nil {
 		x.abandon()
 		return nil, err
@@ -68,9 +84,9 @@ func (c *Control) Authorize(ctx context.Context, request evidence.Envelope) (*co
 	}
 	x.abandon()
 	if errors.Is(err, store.ErrNonceUsed) {
-		return c.replayed(ctx, run, request)
+		return c.replayed(ctx, run, request, last)
 	}
-	return c.unstored(ctx, run, request, err)
+	return c.unstored(ctx, run, request, last, err)
 }
 
 // judge returns why the request is refused, or nil. If the request is
@@ -129,7 +145,10 @@ func (c *Control) admit(ctx context.Context, x *execution, req *evidence.Request
 			return &refusal{cause: cause, reason: sentence(fmt.Errorf("step %q: %w", req.Steps[i].ID, err))}
 		}
 	}
-	probes := measure(ctx, c.c.Probes, c.pinned(x.run, &x.lineage, evidence.Position{}), false)
+	probes, outage := survey(ctx, c.c.Probes, c.pinned(x.run, &x.lineage, evidence.Position{}), false)
+	if outage != nil {
+		return &refusal{outage: outage}
+	}
 	if p := failed(probes); p != nil {
 		return &refusal{cause: "probe." + p.Name, reason: "an integrity probe is " + string(p.Status)}
 	}
@@ -194,19 +213,20 @@ func (c *Control) answer(x *execution, request evidence.Envelope, r *refusal) er
 }
 
 // replayed denies a request whose nonce another run has consumed.
-func (c *Control) replayed(ctx context.Context, run store.Run, request evidence.Envelope) (*contract.Admission, error) {
+func (c *Control) replayed(ctx context.Context, run store.Run, request evidence.Envelope, last bool) (*contract.Admission, error) {
 	a, err := c.deny(ctx, run, request, &refusal{cause: "request.replayed", reason: "the request was used before"}, true)
 	if err != nil {
-		return c.unstored(ctx, run, request, err)
+		return c.unstored(ctx, run, request, last, err)
 	}
 	return a, nil
 }
 
 // unstored is the answer to a store that fails: try again, and deny in the
-// end.
-func (c *Control) unstored(ctx context.Context, run store.Run, request evidence.Envelope, err error) (*contract.Admission, error) {
-	if activity.GetInfo(ctx).Attempt < MaxAttempts {
-		return nil, storeError(err)
+// end. Only the workflow knows when that is, if it is to be patient.
+func (c *Control) unstored(ctx context.Context, run store.Run, request evidence.Envelope, last bool, err error) (*contract.Admission, error) {
+	patient := c.c.Outage > 0 && away(err)
+	if !last && (patient || activity.GetInfo(ctx).Attempt < MaxAttempts) {
+		return nil, c.storeError(err)
 	}
 	c.c.Log.Error("denied: the store does not answer", zap.String("execution", run.Workflow), zap.Error(err))
 	return c.deny(ctx, run, request, &refusal{cause: "store.unavailable", reason: "the evidence store did not answer, so nothing may happen"}, false)
@@ -226,7 +246,7 @@ func (c *Control) deny(ctx context.Context, run store.Run, request evidence.Enve
 	}
 	if keep {
 		if err := c.commit(ctx, x, nil); err != nil {
-			return nil, storeError(err)
+			return nil, c.storeError(err)
 		}
 	}
 	return c.admission(x), nil
@@ -270,7 +290,7 @@ func (c *Control) admissionAfter(x *execution, head evidence.Position) *contract
 		Principal: g.Principal, Policy: g.Policy.Name, Queue: x.lineage.Binding().Queue, Terms: g.Terms,
 		Expires: g.Expires, SearchAttributes: c.c.SearchAttributes,
 		Grant: x.lineage.GrantDigest(), Binding: x.lineage.Binding(), Signals: x.lineage.Signals(),
-		MaxEvents: c.c.MaxEvents, HardLimit: hardLimit * c.c.MaxEvents,
+		MaxEvents: c.c.MaxEvents, HardLimit: hardLimit * c.c.MaxEvents, OutageMS: c.c.Outage.Milliseconds(),
 	}
 	for _, s := range req.Steps {
 		p := c.planned(s)

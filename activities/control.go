@@ -48,6 +48,11 @@ type ControlConfig struct {
 	// execution continues as new, as soon as no step runs. 4,000 by default,
 	// which is about when Temporal suggests it. At ten times as many it halts.
 	MaxEvents int
+	// Outage is how long executions wait for an evidence store that does not
+	// answer, before they halt, or, at the beginning, are denied; Watch waits for
+	// as long after the end of the last lease. No lease is renewed meanwhile and
+	// nothing takes effect. At most [MaxOutage]. By default they do not wait.
+	Outage time.Duration
 	// Skew is how far a principal's clock may be ahead. 10 s by default.
 	Skew time.Duration
 	// Now is the clock; time.Now by default.
@@ -61,6 +66,7 @@ type Control struct {
 	cache   cache
 	orders  *orderBook
 	rosters rosters
+	sight   sight
 	// requests makes the requests of the actions over HTTP, by action.
 	requests map[string]*executor.Requests
 }
@@ -84,7 +90,10 @@ func NewControl(c ControlConfig) (*Control, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Control{c: c, orders: newOrderBook(c.Store, c.Trust, c.Log), rosters: rosters{runs: map[store.Run]*roster{}}, cache: newCache(), requests: requests}, nil
+	return &Control{
+		c: c, orders: newOrderBook(c.Store, c.Trust, c.Log), rosters: rosters{runs: map[store.Run]*roster{}},
+		cache: newCache(), sight: sight{log: c.Log}, requests: requests,
+	}, nil
 }
 
 func (c *ControlConfig) check() error {
@@ -106,6 +115,7 @@ func (c *ControlConfig) check() error {
 		missing(c.Log == nil, "a logger"),
 		outside(c.MaxEvents < minEvents || c.MaxEvents > maxEvents, "a history of %d events; want %d to %d", c.MaxEvents, minEvents, maxEvents),
 		missing(c.Process.Executable.IsZero(), "what this process is"),
+		outside(c.Outage < 0 || c.Outage > MaxOutage, "an outage of %v; want 0s to %v", c.Outage, MaxOutage),
 		CheckTerms(c.Terms),
 	)
 	if err != nil {

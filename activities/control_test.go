@@ -51,6 +51,8 @@ type plane struct {
 	now    func() time.Time
 	act    *activities.Control
 	terms  evidence.Terms
+	outage time.Duration
+	more   []activities.Probe
 	head   evidence.Position
 	all    []evidence.Envelope
 }
@@ -82,8 +84,8 @@ func (p *plane) build() {
 		Trust: trust(p.t), Authority: evidencetest.Signer(evidencetest.Authority), Recorder: evidencetest.Signer(evidencetest.Recorder),
 		Policy: p.policy, Catalogue: cat, Store: p.store, Queue: testQueue, Log: zap.NewNop(),
 		Process: evidence.Process{Executable: evidence.FileDigest([]byte("control")), Roles: "control"},
-		Terms:   p.terms, Now: func() time.Time { return p.now() },
-		Probes: []activities.Probe{{Name: "p", Quick: true, Measure: func(context.Context, activities.Pinned) (string, string, error) { return p.probe() }}},
+		Terms:   p.terms, Outage: p.outage, Now: func() time.Time { return p.now() },
+		Probes: append([]activities.Probe{{Name: "p", Quick: true, Measure: func(context.Context, activities.Pinned) (string, string, error) { return p.probe() }}}, p.more...),
 	})
 	require.NoError(p.t, err)
 }

@@ -37,7 +37,7 @@ func (c *Control) Decide(ctx context.Context, in contract.DecideInput) (*contrac
 		// plane went on with the execution: read what is stored, and go on
 		// from that.
 	}
-	return nil, storeError(store.ErrConflict)
+	return nil, c.storeError(store.ErrConflict)
 }
 
 func (c *Control) decide(ctx context.Context, in contract.DecideInput) (*contract.DecideOutput, error) {
@@ -48,7 +48,7 @@ func (c *Control) decide(ctx context.Context, in contract.DecideInput) (*contrac
 		return haltOutput("store.head", err), nil
 	}
 	if err != nil {
-		return nil, storeError(err)
+		return nil, c.storeError(err)
 	}
 	defer x.letGo()
 	fresh := x.fresh
@@ -69,7 +69,7 @@ func (c *Control) decide(ctx context.Context, in contract.DecideInput) (*contrac
 		return nil, err
 	case err != nil:
 		x.abandon()
-		return nil, storeError(err)
+		return nil, c.storeError(err)
 	}
 	crash.Point("decide.stored")
 	if !out.Handover.IsZero() {
@@ -116,7 +116,10 @@ func (c *Control) extend(ctx context.Context, x *execution, in contract.DecideIn
 func (c *Control) goOn(ctx context.Context, x *execution, in contract.DecideInput, orders standing) (*contract.DecideOutput, error) {
 	halt := c.obey(x, orders)
 	if halt == nil {
-		halt = c.trip(ctx, x, in.Head)
+		var outage error
+		if halt, outage = c.trip(ctx, x, in.Head); outage != nil {
+			return nil, outage
+		}
 	}
 	if g := x.lineage.Grant(); halt == nil && len(in.Steps) > 0 && c.now(&x.lineage) >= g.Expires {
 		halt = &contract.Cause{Check: "grant.expired", Reason: fmt.Sprintf("the grant expired at %v", g.Expires)}
@@ -166,22 +169,27 @@ func (c *Control) receiveOne(x *execution, e evidence.Envelope) *contract.Cause 
 }
 
 // trip is the cheap integrity measurement before each decision, and the
-// checks that records themselves fail.
-func (c *Control) trip(ctx context.Context, x *execution, head evidence.Position) *contract.Cause {
+// checks that records themselves fail. An error means that the store did not
+// answer, and nothing else is wrong.
+func (c *Control) trip(ctx context.Context, x *execution, head evidence.Position) (*contract.Cause, error) {
 	if check := x.lineage.Tripped(); check != "" {
-		return &contract.Cause{Check: check, Reason: x.lineage.Stopped()}
+		return &contract.Cause{Check: check, Reason: x.lineage.Stopped()}, nil
 	}
 	g := x.lineage.Grant()
 	if g.Policy != c.c.Policy.Ref() {
-		return &contract.Cause{Check: "policy.pinned", Reason: "the policy in force is not the one of the grant"}
+		return &contract.Cause{Check: "policy.pinned", Reason: "the policy in force is not the one of the grant"}, nil
 	}
 	if g.Catalogue != c.c.Catalogue.Digest() {
-		return &contract.Cause{Check: "catalogue.pinned", Reason: "the catalogue in force is not the one of the grant"}
+		return &contract.Cause{Check: "catalogue.pinned", Reason: "the catalogue in force is not the one of the grant"}, nil
 	}
-	if p := failed(measure(ctx, c.c.Probes, c.pinned(x.run, &x.lineage, head), true)); p != nil {
-		return &contract.Cause{Check: "probe." + p.Name, Reason: "an integrity probe is " + string(p.Status)}
+	probes, outage := survey(ctx, c.c.Probes, c.pinned(x.run, &x.lineage, head), true)
+	if outage != nil {
+		return nil, outage
 	}
-	return nil
+	if p := failed(probes); p != nil {
+		return &contract.Cause{Check: "probe." + p.Name, Reason: "an integrity probe is " + string(p.Status)}, nil
+	}
+	return nil, nil
 }
 
 // steps decides each step, in order, until one is denied.

@@ -71,15 +71,34 @@ type Probe struct {
 // measure asks probes and reports every answer. A probe that cannot answer has
 // failed.
 func measure(ctx context.Context, probes []Probe, of Pinned, quickOnly bool) []evidence.Probe {
-	results := []evidence.Probe{}
+	results, _ := survey(ctx, probes, of, quickOnly)
+	return results
+}
+
+// survey is measure, and says why if all that failed is that the evidence store
+// did not answer. A probe that is bad, or unanswered for any other reason, is
+// not made good by that.
+func survey(ctx context.Context, probes []Probe, of Pinned, quickOnly bool) (results []evidence.Probe, outage error) {
+	results = []evidence.Probe{}
+	worse := false
 	for _, p := range probes {
 		if quickOnly && !p.Quick {
 			continue
 		}
 		want, got, err := p.ask(ctx, of)
-		results = append(results, evidence.Probe{Name: p.Name, Status: probeStatus(want, got, err), Want: want, Got: got})
+		status := probeStatus(want, got, err)
+		switch {
+		case status == evidence.ProbeUnanswered && away(err):
+			outage = err
+		case status != evidence.ProbeOK:
+			worse = true
+		}
+		results = append(results, evidence.Probe{Name: p.Name, Status: status, Want: want, Got: got})
 	}
-	return results
+	if worse {
+		return results, nil
+	}
+	return results, outage
 }
 
 // ask measures; a probe that panics cannot answer.

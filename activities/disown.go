@@ -25,7 +25,7 @@ func (c *Control) disown(ctx context.Context, run store.Run, in contract.SealInp
 	}
 	x, err := c.open(ctx, run)
 	if err != nil {
-		return nil, storeError(err)
+		return nil, c.storeError(err)
 	}
 	defer x.letGo()
 	grant, count := x.lineage.Grant(), x.lineage.Count()

@@ -98,6 +98,7 @@ type hold struct {
 // behind it.
 func (c *Control) open(ctx context.Context, run store.Run) (*hold, error) {
 	x := c.cache.get(run)
+	defer pulsing(ctx)()
 	select {
 	case x.lock <- struct{}{}:
 	case <-ctx.Done():
@@ -185,6 +186,7 @@ const storePatience = 7 * time.Second
 func answering(ctx context.Context, do func() error) error {
 	ctx, cancel := context.WithTimeout(ctx, storePatience)
 	defer cancel()
+	defer pulsing(ctx)()
 	done := make(chan error, 1)
 	go func() { done <- do() }()
 	select {
@@ -247,6 +249,7 @@ func (c *Control) commit(ctx context.Context, x *execution, nonce *store.Nonce) 
 	if at != x.chain.Next() {
 		return fmt.Errorf("%w: the store put %d records at another place", errHead, len(fresh))
 	}
+	c.sight.back()
 	x.stored = at
 	return nil
 }

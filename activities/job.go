@@ -36,7 +36,7 @@ var errStopping = errors.New("the worker stops")
 
 // beat heartbeats until the returned function is called. The first beat waits
 // one interval, which spares Temporal all the steps that are shorter.
-func (j *job) beat(ctx context.Context) func() {
+func beat(ctx context.Context, pulse func(context.Context)) func() {
 	done := make(chan struct{})
 	go func() {
 		tick := time.NewTicker(beatEvery)
@@ -49,7 +49,7 @@ func (j *job) beat(ctx context.Context) func() {
 				// Also after a cancellation, for as long as the step takes to
 				// stop: a worker that falls silent is taken for dead, and the
 				// execution would be sealed while the step still runs.
-				j.pulse(context.WithoutCancel(ctx))
+				pulse(context.WithoutCancel(ctx))
 			}
 		}
 	}()
@@ -174,6 +174,9 @@ func (j *job) repeats(ctx context.Context) error {
 		return storeError(err)
 	} else if over {
 		return refuse("sealed", "the execution is over")
+	}
+	if err := j.obey(ctx); err != nil { // no slot is taken that could say it
+		return err
 	}
 	if !defence.Stands(defence.AttemptsCounted) {
 		return nil

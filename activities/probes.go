@@ -57,10 +57,14 @@ func smallFileDigest(path string) (string, error) {
 func StoreProbe(records Records) Probe {
 	return Probe{Name: "store", Measure: func(ctx context.Context, of Pinned) (string, string, error) {
 		if of.Head.Seq == 0 { // before the grant there is no chain; that the store answers is what counts
-			_, err := records.Head(ctx, of.Run)
+			err := answering(ctx, func() error { _, err := records.Head(ctx, of.Run); return err })
 			return "answers", "answers", err
 		}
-		found, err := records.Records(ctx, of.Run, of.Head.Seq-1)
+		var found []store.Record
+		err := answering(ctx, func() (err error) {
+			found, err = records.Records(ctx, of.Run, of.Head.Seq-1)
+			return err
+		})
 		if err != nil && !errors.Is(err, store.ErrCorrupt) {
 			return "", "", err
 		}
@@ -96,7 +100,11 @@ func clockProbe(limit time.Duration, now func() time.Time) Probe {
 // while nobody looked, or another machine's that is ahead.
 func SeenProbe(seen func(context.Context) (evidence.Time, error), now func() time.Time, limit time.Duration) Probe {
 	return Probe{Name: "clock.seen", Quick: true, Measure: func(ctx context.Context, _ Pinned) (string, string, error) {
-		latest, err := seen(ctx)
+		var latest evidence.Time
+		err := answering(ctx, func() (err error) {
+			latest, err = seen(ctx)
+			return err
+		})
 		if err != nil {
 			return "", "", err
 		}

@@ -94,46 +94,56 @@ func (r *roster) gave(l evidence.Lease, length time.Duration) {
 }
 
 // rollCall asks what every step worker last attested. The probe is ok only if
-// each can be believed, and none was silent for too long.
-func (w *window) rollCall(ctx context.Context, now evidence.Time) (evidence.Probe, []evidence.Attested) {
+// each can be believed, and none was silent for too long. An outage means that
+// the store did not answer, and the probe could not either.
+func (w *window) rollCall(ctx context.Context, now evidence.Time) (called evidence.Probe, present []evidence.Attested, outage error) {
 	// What was read later must also be judged later, or it looks like a replay:
 	// an earlier attempt at this window may still run.
 	w.roster.mu.Lock()
 	defer w.roster.mu.Unlock()
 	w.roster.called = time.Now()
-	slots, err := w.c.c.Store.Slots(ctx, w.run)
+	if w.outage {
+		w.roster.excuse()
+	}
+	var slots []store.Slot
+	var said []store.Attestation
+	err := answering(ctx, func() (err error) {
+		if slots, err = w.c.c.Store.Slots(ctx, w.run); err == nil {
+			said, err = w.c.c.Store.Attestations(ctx, w.run)
+		}
+		return err
+	})
 	if err != nil {
-		return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeUnanswered}, nil
+		return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeUnanswered}, nil, awayOnly(err)
 	}
 	if slices.ContainsFunc(slots, isSealing) { // a Watch that nobody stopped
-		return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeBad, Want: allAnswer, Got: "the execution is sealed"}, nil
-	}
-	said, err := w.c.c.Store.Attestations(ctx, w.run)
-	if err != nil {
-		return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeUnanswered}, nil
+		return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeBad, Want: allAnswer, Got: "the execution is sealed"}, nil, nil
 	}
 	newest := map[string]*store.Attestation{}
 	for i := range said {
 		newest[said[i].Step] = &said[i]
 	}
-	var present []evidence.Attested
 	for _, s := range slots {
 		if s.Outcome != nil || s.Worker == fenced {
 			delete(w.roster.steps, s.Step)
 			continue
 		}
 		if err := w.hear(now, s, newest[s.Step]); err != nil {
-			if w.c.ended(ctx, w.run, s.Step) {
+			over, unread := w.c.ended(ctx, w.run, s.Step)
+			if unread != nil {
+				return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeUnanswered}, nil, awayOnly(unread)
+			}
+			if over {
 				delete(w.roster.steps, s.Step)
 				continue // its outcome came back through Temporal alone
 			}
-			return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeBad, Want: allAnswer, Got: clip(fmt.Sprintf("%s: %v", s.Step, err))}, present
+			return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeBad, Want: allAnswer, Got: clip(fmt.Sprintf("%s: %v", s.Step, err))}, present, nil
 		}
 		if a := w.roster.steps[s.Step].attested; a.Counter > 0 {
 			present = append(present, a)
 		}
 	}
-	return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeOK, Want: allAnswer, Got: allAnswer}, present
+	return evidence.Probe{Name: probeWorkers, Status: evidence.ProbeOK, Want: allAnswer, Got: allAnswer}, present, nil
 }
 
 // The reasons why an attestation fails the roll call.
@@ -215,18 +225,36 @@ func (w *window) patience(step string) time.Duration {
 
 // ended reports whether a step has its outcome in the chain, though not beside
 // its slot. It is asked only about a step whose worker fails the roll call.
-func (c *Control) ended(ctx context.Context, run store.Run, step string) bool {
+func (c *Control) ended(ctx context.Context, run store.Run, step string) (bool, error) {
 	x, err := c.open(ctx, run)
 	if err != nil {
-		return false
+		return false, err
 	}
 	defer x.letGo()
 	if !x.fresh {
 		if err := x.read(ctx); err != nil {
-			return false
+			return false, err
 		}
 	}
 	ended := x.lineage.Ended(step) != nil
 	x.release()
-	return ended
+	return ended, nil
+}
+
+// excuse lets the patience with every step worker begin anew. The roster must
+// be locked. While the store takes no writes it takes no attestations either,
+// and no lease is renewed: steps whose worker is silent for another reason end
+// with theirs.
+func (r *roster) excuse() {
+	for _, s := range r.steps {
+		s.since = time.Now()
+	}
+}
+
+// awayOnly returns err if it is an outage of the store, and nil otherwise.
+func awayOnly(err error) error {
+	if away(err) {
+		return err
+	}
+	return nil
 }

@@ -43,14 +43,14 @@ func (c *Control) Seal(ctx context.Context, in contract.SealInput) (*contract.Se
 			return out, err
 		}
 	}
-	return nil, storeError(store.ErrConflict)
+	return nil, c.storeError(store.ErrConflict)
 }
 
 func (c *Control) sealStored(ctx context.Context, in contract.SealInput) (*contract.SealOutput, error) {
 	crash.Point("seal.begin")
 	x, err := c.open(ctx, runOf(ctx))
 	if err != nil {
-		return nil, storeError(err)
+		return nil, c.storeError(err)
 	}
 	defer x.letGo()
 	fresh := x.fresh
@@ -70,7 +70,7 @@ func (c *Control) sealStored(ctx context.Context, in contract.SealInput) (*contr
 		if errors.Is(err, store.ErrConflict) {
 			return nil, err
 		}
-		return nil, storeError(err)
+		return nil, c.storeError(err)
 	}
 	crash.Point("seal.stored")
 	out := sealed(x.execution, in)
@@ -97,7 +97,11 @@ func (c *Control) end(ctx context.Context, x *execution, in contract.SealInput) 
 		}
 		crash.Point("seal.fenced")
 		halt = c.orderBehind(ctx, x, halt)
-		if bad := c.trip(ctx, x, in.Head); bad != nil && halt.Check == "" {
+		bad, err := c.trip(ctx, x, in.Head)
+		if err != nil {
+			return err
+		}
+		if bad != nil && halt.Check == "" {
 			halt = *bad
 		}
 	}

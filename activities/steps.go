@@ -47,8 +47,9 @@ type StepsConfig struct {
 	// Poll is how often the store is asked for a lease by a step that has none
 	// and waits for one. 250 ms by default.
 	Poll time.Duration
-	// Wait is how long a step waits for a live lease before it is refused.
-	// 30 s by default: long enough for a control plane to start again.
+	// Wait is how long a step waits for a live lease before it is refused, and
+	// an attempt for a store that does not answer. 30 s by default: long enough
+	// for a control plane to start again.
 	Wait time.Duration
 	// Now is the clock; time.Now by default.
 	Now func() time.Time
@@ -60,6 +61,7 @@ type Steps struct {
 	c       StepsConfig
 	orders  *orderBook
 	storing sync.WaitGroup // outcomes on their way to the store
+	sight   sight
 }
 
 // Drain waits until every outcome is in the store, or could not be put there.
@@ -105,7 +107,7 @@ func NewSteps(c StepsConfig) (*Steps, error) {
 		kerr = fmt.Errorf("%w: the worker key belongs to %q in the trust root, not to %q", ErrConfig, k.Name, c.Name)
 	}
 	c.Executors = maps.Clone(c.Executors)
-	return &Steps{c: c, orders: newOrderBook(c.Store, c.Trust, c.Log)}, errors.Join(err, kerr)
+	return &Steps{c: c, orders: newOrderBook(c.Store, c.Trust, c.Log), sight: sight{log: c.Log}}, errors.Join(err, kerr)
 }
 
 // RunStep carries out one step, behind the guard. It refuses unless the
@@ -128,24 +130,45 @@ func (s *Steps) RunStep(ctx context.Context, in contract.RunInput) (*contract.Ru
 // t, which is nil for RunStep.
 func (s *Steps) guard(ctx context.Context, in contract.RunInput, t *task) (*contract.RunOutput, error) {
 	crash.Point("step.received")
-	j, err := s.verify(ctx, in, t)
-	if err != nil {
-		s.c.Log.Warn("step refused", zap.String("execution", activity.GetInfo(ctx).WorkflowExecution.ID), zap.Error(err))
-		return nil, err
-	}
-	crash.Point("step.verified")
-	stop := j.beat(ctx)
+	pulse, details := pulseOf(t)
+	stop := beat(ctx, pulse)
 	defer stop()
-	if err := j.awaitLease(ctx); err != nil {
-		return j.refused(ctx, err)
-	}
-	crash.Point("slot.before")
-	done, err := j.take(ctx)
+	var j *job
+	var done *contract.RunOutput
+	err := s.patient(ctx, func() (err error) {
+		j, done, err = s.begin(ctx, in, t)
+		return err
+	})
 	if done != nil || err != nil {
 		return done, err
 	}
+	s.sight.back()
 	crash.Point("slot.taken")
+	if j.lease.left() <= 0 {
+		// It ended while the store took its time with the slot. The step has not
+		// begun, so it can wait; without a live lease it does not begin.
+		_ = j.awaitLease(ctx)
+	}
+	j.details = details
 	return j.act(ctx)
+}
+
+// begin is everything that comes before the effect. It returns an output where
+// nothing is left to do.
+func (s *Steps) begin(ctx context.Context, in contract.RunInput, t *task) (*job, *contract.RunOutput, error) {
+	j, err := s.verify(ctx, in, t)
+	if err != nil {
+		s.c.Log.Warn("step refused", zap.String("execution", activity.GetInfo(ctx).WorkflowExecution.ID), zap.Error(err))
+		return nil, nil, err
+	}
+	crash.Point("step.verified")
+	if err := j.awaitLease(ctx); err != nil {
+		out, err := j.refused(ctx, err)
+		return nil, out, err
+	}
+	crash.Point("slot.before")
+	done, err := j.take(ctx)
+	return j, done, err
 }
 
 // A job is one attempt at a step whose decision was verified.
@@ -160,7 +183,6 @@ type job struct {
 	action   *catalogue.Action
 	call     executor.Call
 	send     sender
-	pulse    func(context.Context)                    // tells Temporal that the step is alive
 	details  func(context.Context) *commonpb.Payloads // what the step last said of its progress
 	lease    *leaseholder
 	attempt  int32 // as Temporal counts, but never 1 where the slot was taken before
@@ -209,7 +231,6 @@ func (s *Steps) verify(ctx context.Context, in contract.RunInput, t *task) (*job
 	}
 	j := &job{s: s, run: run, subject: rec.Subject, decision: d, digest: rec.Digest, signedBy: in.Decision.Signatures[0].KeyID, action: a, attempt: info.Attempt, turn: 1, started: evidence.TimeOf(s.c.Now())}
 	j.call = executor.Call{Execution: run.Workflow, Step: d.Step, Action: d.Action, Args: in.Args, Key: d.Key, Attempt: info.Attempt}
-	j.pulse, j.details = pulseOf(t)
 	send, sends, err := senderOf(a, exec, j.call)
 	if err != nil {
 		return nil, refuse("bytes", sentence(err))

@@ -47,14 +47,14 @@ func (c *Control) TakeOver(ctx context.Context, in contract.TakeOverInput) (*con
 		// Another attempt of this run was faster, or another run was. The next
 		// look at the store tells.
 	}
-	return nil, storeError(store.ErrConflict)
+	return nil, c.storeError(store.ErrConflict)
 }
 
 func (c *Control) takeOver(ctx context.Context, run store.Run, in contract.TakeOverInput) (*contract.Admission, error) {
 	crash.Point("takeover.begin")
 	x, err := c.open(ctx, run)
 	if err != nil {
-		return nil, storeError(err)
+		return nil, c.storeError(err)
 	}
 	defer x.letGo()
 	if x.lineage.Grant() != nil && x.lineage.Binding().Run == run.Run && x.agrees(in.Handover.Head) == nil {
@@ -68,7 +68,7 @@ func (c *Control) takeOver(ctx context.Context, run store.Run, in contract.TakeO
 	x.abandon()
 	from := newExecution(store.Run{Namespace: run.Namespace, Workflow: run.Workflow, Run: in.Handover.Run})
 	if err := c.read(ctx, from); err != nil && !errors.Is(err, errHead) {
-		return nil, storeError(err)
+		return nil, c.storeError(err)
 	}
 	if reason := unfitFor(from, in); reason != "" {
 		return c.deny(ctx, run, in.Request, &refusal{cause: "handover.unknown", reason: reason}, true)
@@ -78,7 +78,7 @@ func (c *Control) takeOver(ctx context.Context, run store.Run, in contract.TakeO
 		return c.deny(ctx, run, in.Request, &refusal{cause: "handover.used", reason: "another run has taken over"}, true)
 	}
 	if err != nil && !errors.Is(err, store.ErrTaken) && !errors.Is(err, store.ErrConflict) {
-		return nil, storeError(err)
+		return nil, c.storeError(err)
 	}
 	return a, err
 }
@@ -108,12 +108,16 @@ func (c *Control) continueIn(ctx context.Context, from *execution, run store.Run
 	if err != nil {
 		return nil, err
 	}
+	probes, err := survey(ctx, c.c.Probes, c.pinned(from.run, &from.lineage, head), false)
+	if err != nil {
+		return nil, err
+	}
 	at := c.now(&from.lineage)
 	t := &evidence.Takeover{
 		Orders:   orders.head,
 		Position: head, At: at, Grant: from.lineage.GrantDigest(), Handover: handed.Digest,
 		Binding: c.bindingOf(run, handed.Predicate.(*evidence.Handover).Epoch),
-		Probes:  measure(ctx, c.c.Probes, c.pinned(from.run, &from.lineage, head), false),
+		Probes:  probes,
 	}
 	if at >= g.Expires {
 		t.Probes = append(t.Probes, evidence.Probe{Name: "grant", Status: evidence.ProbeBad, Want: "live", Got: "expired"})

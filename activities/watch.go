@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -36,6 +37,8 @@ type window struct {
 	last     *evidence.Envelope
 	orders   evidence.Position // up to where they were obeyed
 	looked   bool              // orders were looked at in this window
+	outage   bool              // the store did not answer when it was asked last
+	giveUp   time.Time         // until when it may stay away; on the monotonic clock
 }
 
 // Watch keeps proving that an execution may go on. Every interval it asks all
@@ -43,12 +46,16 @@ type window struct {
 // with a new lease and stores it, where the guards read it. It returns the
 // last signal when the window is over, and at once when a check fails.
 //
+// A store that does not answer is waited for: until the last lease is over, and
+// for the patience of the configuration beyond. No lease is extended meanwhile.
+//
 // It heartbeats after each renewal: if this process dies, freezes or loses
 // Temporal, nobody renews, and the steps stop by themselves when their lease
 // ends.
 func (c *Control) Watch(ctx context.Context, in contract.WatchInput) (*contract.WatchOutput, error) {
 	crash.Point("watch.begin")
-	w, halt, err := c.newWindow(ctx, in)
+	ctx = withPulse(ctx)
+	w, halt, err := c.beginWindow(ctx, in)
 	if err != nil || halt != nil {
 		return haltWatch(nil, halt), err
 	}
@@ -63,20 +70,81 @@ func (c *Control) Watch(ctx context.Context, in contract.WatchInput) (*contract.
 	defer tick.Stop()
 	news, unfollow := c.orders.follow()
 	defer unfollow()
-	for {
+	for over := false; ; {
 		_, changed := news() // before the orders are read: what comes later wakes it
-		halt, err := w.measure(ctx)
+		halt, err := w.round(ctx)
 		if err != nil || halt != nil {
 			return haltWatch(w.last, halt), err
 		}
 		activity.RecordHeartbeat(ctx, w.lease.Number)
+		if !over {
+			select {
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			case <-end.C:
+				over = true
+			case <-tick.C:
+				continue
+			case <-changed: // an order must not wait for the next measurement
+				continue
+			}
+		}
+		if !w.outage { // else there is no news to end a window with
+			return &contract.WatchOutput{Signal: w.last}, nil
+		}
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-end.C:
-			return &contract.WatchOutput{Signal: w.last}, nil
 		case <-tick.C:
-		case <-changed: // an order must not wait for the next measurement
+		case <-changed:
+		}
+	}
+}
+
+// round measures once, and is patient while the store does not answer. What
+// else fails is bad news at once, also during an outage.
+func (w *window) round(ctx context.Context) (*contract.Cause, error) {
+	halt, err := w.measure(ctx)
+	if !away(err) {
+		w.outage = false
+		return halt, err
+	}
+	w.outage = true
+	w.c.sight.lost(err)
+	if time.Now().Before(w.giveUp) {
+		return nil, nil
+	}
+	return &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer for too long"}, nil
+}
+
+// trust notes for how long the store may stay away from now on. Without any
+// patience, Watch does not wait for the end of the lease either.
+func (w *window) trust(lease evidence.Lease) {
+	w.giveUp = time.Now()
+	if p := w.c.c.Outage; p > 0 {
+		w.giveUp = w.giveUp.Add(max(between(evidence.TimeOf(w.c.c.Now()), lease.Until), 0) + p)
+	}
+}
+
+// beginWindow is newWindow, once the store answers.
+func (c *Control) beginWindow(ctx context.Context, in contract.WatchInput) (*window, *contract.Cause, error) {
+	give := time.Now().Add(c.c.Outage)
+	for {
+		w, halt, err := c.newWindow(ctx, in)
+		switch {
+		case ctx.Err() != nil:
+			return nil, nil, ctx.Err()
+		case !away(err):
+			return w, halt, err
+		case !time.Now().Before(give):
+			c.sight.lost(err)
+			return nil, &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}, nil
+		}
+		c.sight.lost(err)
+		activity.RecordHeartbeat(ctx)
+		select {
+		case <-ctx.Done():
+		case <-time.After(min(time.Duration(c.c.Terms.IntervalMS)*time.Millisecond, pulseEvery)):
 		}
 	}
 }
@@ -94,12 +162,14 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 	run := runOf(ctx)
 	x, err := c.open(ctx, run)
 	if err != nil {
-		return nil, unread(err), nil
+		halt, err := unread(err)
+		return nil, halt, err
 	}
 	defer x.letGo()
 	if !x.fresh { // another control plane may have gone on with it
 		if err := x.read(ctx); err != nil {
-			return nil, unread(err), nil
+			halt, err := unread(err)
+			return nil, halt, err
 		}
 	}
 	defer x.release()
@@ -118,45 +188,59 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 	}
 	lease, err := c.newestLease(ctx, x.execution, x.lineage.Lease())
 	if err != nil {
-		return nil, &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}, nil
+		halt, err := unread(err)
+		return nil, halt, err
 	}
-	return &window{
+	w := &window{
 		c: c, run: run, in: in, lease: lease,
 		request: x.lineage.Request(), past: x.lineage.Past(),
 		grant: x.lineage.GrantDigest(), expires: g.Expires, terms: g.Terms, subject: x.lineage.Subject(),
 		from: c.now(&x.lineage), pinned: c.pinned(run, &x.lineage, in.Head),
-	}, nil, nil
-}
-
-// unread is the check that fails when the store's chain cannot be read.
-func unread(err error) *contract.Cause {
-	if errors.Is(err, errHead) || errors.Is(err, store.ErrCorrupt) {
-		return &contract.Cause{Check: "store.head", Reason: sentence(err)}
 	}
-	return &contract.Cause{Check: "probe.store", Reason: "the evidence store did not answer"}
+	w.trust(lease)
+	return w, nil, nil
 }
 
-// measure asks everything once and renews the lease, or says what failed.
+// unread is the check that fails when the store's chain cannot be read. An
+// error means that the store does not answer.
+func unread(err error) (*contract.Cause, error) {
+	switch {
+	case away(err):
+		return nil, err
+	case errors.Is(err, errHead), errors.Is(err, store.ErrCorrupt):
+		return &contract.Cause{Check: "store.head", Reason: sentence(err)}, nil
+	}
+	return &contract.Cause{Check: "probe.store", Reason: "the evidence store cannot be read"}, nil
+}
+
+// measure asks everything once and renews the lease, or says what failed. An
+// error may be that the store did not answer, and nothing else was wrong.
 func (w *window) measure(ctx context.Context) (*contract.Cause, error) {
 	now := max(evidence.TimeOf(w.c.c.Now()), w.from)
 	if now >= w.expires {
 		return &contract.Cause{Check: "grant.expired", Reason: fmt.Sprintf("the grant expired at %v", w.expires)}, nil
 	}
-	if halt := w.obey(ctx); halt != nil || ctx.Err() != nil {
-		return halt, ctx.Err()
+	if halt, err := w.obey(ctx); halt != nil || err != nil || ctx.Err() != nil {
+		return halt, cmp.Or(ctx.Err(), err)
 	}
-	probes := measure(ctx, w.c.c.Probes, w.pinned, false)
+	probes, outage := survey(ctx, w.c.c.Probes, w.pinned, false)
 	if ctx.Err() != nil { // an interrupted probe says nothing about integrity
 		return nil, ctx.Err()
+	}
+	if outage != nil {
+		return nil, outage
 	}
 	w.measured++
 	ruling := w.c.c.Policy.Decide(evidence.Facts{Phase: evidence.PhaseIntegrity, Now: now, Request: w.request, Lineage: w.past, Probes: probes})
 	if failed(probes) == nil && !ruling.Effect.Allows() {
 		probes = append(probes, evidence.Probe{Name: "policy.integrity", Status: evidence.ProbeBad, Want: "allow", Got: orUnknown(ruling.Cause)})
 	}
-	called, workers := w.rollCall(ctx, now)
+	called, workers, outage := w.rollCall(ctx, now)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
+	}
+	if outage != nil && failed(probes) == nil {
+		return nil, outage
 	}
 	if defence.Stands(defence.RollCall) {
 		probes = append(probes, called)
@@ -173,8 +257,8 @@ func (w *window) measure(ctx context.Context) (*contract.Cause, error) {
 	return &contract.Cause{Check: "probe." + p.Name, Reason: "an integrity probe is " + string(p.Status)}, nil
 }
 
-// renew signs and stores the next lease. A store that does not take it has
-// failed a check: nothing may be done that cannot be recorded.
+// renew signs and stores the next lease. A store that answers and does not take
+// it has failed a check: nothing may be done that cannot be recorded.
 //
 // Where an earlier attempt at this window is still running somewhere, its
 // renewals get in between; then the next number is tried.
@@ -184,7 +268,14 @@ func (w *window) renew(ctx context.Context, now evidence.Time, probes []evidence
 		if !errors.Is(err, store.ErrStale) {
 			return halt, err
 		}
-		stored, _, err := w.c.c.Store.Lease(ctx, w.run)
+		var stored evidence.Lease
+		err = answering(ctx, func() (err error) {
+			stored, _, err = w.c.c.Store.Lease(ctx, w.run)
+			return err
+		})
+		if away(err) {
+			return nil, err
+		}
 		if err != nil {
 			break
 		}
@@ -206,14 +297,16 @@ func (w *window) renewOnce(ctx context.Context, now evidence.Time, probes []evid
 	case err == nil:
 		crash.Point("watch.stored")
 		w.lease, w.last = next, &signed
+		w.trust(next)
+		w.c.sight.back()
 		return nil, nil
-	case errors.Is(err, store.ErrStale):
-		return nil, err
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case errors.Is(err, store.ErrStale), away(err):
+		return nil, err
 	}
 	w.c.c.Log.Error("lease not renewed", zap.String("execution", w.run.Workflow), zap.Error(err))
-	return &contract.Cause{Check: "probe.store", Reason: "the evidence store did not take the renewal"}, nil
+	return &contract.Cause{Check: "probe.store", Reason: "the evidence store refused the renewal"}, nil
 }
 
 func (w *window) sign(now evidence.Time, probes []evidence.Probe, workers []evidence.Attested, lease evidence.Lease) (evidence.Envelope, error) {
@@ -227,25 +320,27 @@ func (w *window) sign(now evidence.Time, probes []evidence.Probe, workers []evid
 // obey reads the orders, and says which one stops the execution. They are held
 // against its records only where there are new ones: that takes the execution
 // from those who decide.
-func (w *window) obey(ctx context.Context) *contract.Cause {
+func (w *window) obey(ctx context.Context) (*contract.Cause, error) {
 	orders, err := w.c.orders.read(ctx)
 	if err != nil {
-		return unread(err)
+		halt, err := unread(err)
+		return halt, err
 	}
 	if w.looked && orders.head == w.orders {
-		return nil
+		return nil, nil
 	}
 	x, err := w.c.open(ctx, w.run)
 	if err != nil {
-		return unread(err)
+		halt, err := unread(err)
+		return halt, err
 	}
 	defer x.letGo()
 	defer x.release()
 	w.orders, w.looked = orders.head, true
 	order := stopping(orders.stops, w.c.concerned(&x.lineage))
 	if order == nil || !defence.Stands(defence.OrdersObeyed) {
-		return nil
+		return nil, nil
 	}
 	check, reason := causeOf(order)
-	return &contract.Cause{Check: check, Reason: reason}
+	return &contract.Cause{Check: check, Reason: reason}, nil
 }

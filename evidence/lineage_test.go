@@ -32,8 +32,11 @@ func TestLineageEmpty(t *testing.T) {
 	case l.Request() != nil, l.Grant() != nil, !l.GrantDigest().IsZero(), l.Refusal() != nil, l.Halted() != nil, l.Sealed() != nil,
 		decision != nil, record != nil, l.Ended(lookup) != nil, len(l.Past()) != 0, l.Binding() != Binding{}, l.Subject() != Subject{},
 		l.Count() != 0, l.Signals() != 0, l.Lease() != Lease{}, l.Stopped() != "", l.Tripped() != "", l.Last() != 0,
-		l.Limit(lookup, StepUp) != 0, len(l.Said(lookup)) != 0, l.Requester() != "", l.Ordered() != nil, l.Orders() != 0, l.Rejected() != 0, l.Signed(""):
+		l.Limit(lookup, StepUp) != 0, len(l.Said(lookup)) != 0, l.Requester() != "", l.Ordered() != nil, l.Orders() != 0, l.Signed(""):
 		t.Errorf("an empty lineage says something: %+v", l)
+	}
+	if rejected, count := l.Rejected(another); rejected || count != 0 {
+		t.Errorf("an empty lineage has rejected %d messages", count)
 	}
 	if waiting, record := l.Waiting(lookup); waiting != nil || record != nil {
 		t.Errorf("a step waits in an empty lineage: %+v", waiting)

@@ -67,8 +67,9 @@ type GuardConfig struct {
 // A Guard is safe for concurrent use, by more than one worker.
 type Guard struct {
 	interceptor.WorkerInterceptor
-	steps *activities.Steps
-	store *store.Store
+	steps  *activities.Steps
+	store  *store.Store
+	health *health
 }
 
 // NewGuard returns a guard, or [ErrConfig] with everything that is wrong. It
@@ -101,7 +102,18 @@ func NewGuard(ctx context.Context, c GuardConfig) (*Guard, error) {
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	return &Guard{WorkerInterceptor: steps.Interceptor(), steps: steps, store: st}, nil
+	g := &Guard{WorkerInterceptor: steps.Interceptor(), steps: steps, store: st}
+	g.health = newHealth(append(probed("steps", steps.Quick), &check{name: "store", ask: st.Ping})...)
+	return g, nil
+}
+
+// Ready returns nil if the guard would let a step begin: the store takes a
+// write, and the quick probes are ok. Otherwise it returns [ErrNotReady] with
+// the names of what is not so. The answer may be a second old. Whether Temporal
+// answers is for the worker that the guard belongs to.
+func (g *Guard) Ready(ctx context.Context) error {
+	_, err := g.health.look(ctx)
+	return err
 }
 
 // Register registers what carries out the other actions of the catalogue,

@@ -68,11 +68,12 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 		Trust: c.Trust, Authority: c.Control.Authority, Recorder: c.Control.Recorder,
 		Policy: bundle, Catalogue: cat, Store: w.store, Probes: probes,
 		Queue: c.Queues.Steps, Terms: c.Control.Terms, Log: c.Log,
-		SearchAttributes: c.Control.SearchAttributes, Process: process, MaxEvents: c.Control.MaxEvents,
+		SearchAttributes: c.Control.SearchAttributes, Process: process, MaxEvents: c.Control.MaxEvents, Outage: c.Control.Outage,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
 	}
+	w.health.add(probed("control", act.Quick)...)
 	o := Options()
 	o.Interceptors = []interceptor.WorkerInterceptor{workflows.Interceptor()}
 	sw := sdk.New(c.Client, c.Queues.Control, o)
@@ -84,6 +85,7 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 	register(sw, contract.Spread, act.Spread)
 	register(sw, contract.ListOrders, act.ListOrders)
 	register(sw, contract.Authorize, act.Authorize)
+	register(sw, contract.Deny, act.Deny)
 	register(sw, contract.TakeOver, act.TakeOver)
 	register(sw, contract.Decide, act.Decide)
 	register(sw, contract.Watch, act.Watch)
@@ -132,6 +134,7 @@ func (w *Worker) addSteps(c Config, cat *catalogue.Catalogue) error {
 		}
 	}
 	w.drain = act.Drain
+	w.health.add(probed("steps", act.Quick)...)
 	o := Options()
 	o.DisableWorkflowWorker = true
 	o.Interceptors = []interceptor.WorkerInterceptor{act.Interceptor()}
@@ -180,7 +183,7 @@ func newSteps(trust *evidence.Trust, s *Steps, path string, cat *catalogue.Catal
 	}
 	act, err := activities.NewSteps(activities.StepsConfig{
 		Trust: trust, Worker: s.Key, Name: s.Name, Catalogue: cat,
-		Store: st, Executors: executors, Log: log, Process: process, Reach: reach,
+		Store: st, Executors: executors, Log: log, Process: process, Reach: reach, Wait: s.Wait,
 		Probes: []activities.Probe{activities.ClockProbe(clockStep), activities.CatalogueProbe(path), exe},
 	})
 	if err != nil {

@@ -33,6 +33,7 @@ func TestT10ControlActivitiesAreLocalOnly(t *testing.T) {
 	r := f.Request(workertest.Step("a", "desk.pay", `{"amount":1}`))
 	for name, in := range map[string]any{
 		contract.Authorize: f.Sign(evidencetest.Alice, r),
+		contract.Deny:      f.Sign(evidencetest.Alice, r),
 		contract.Decide:    contract.DecideInput{Steps: []string{"a"}},
 		contract.Seal:      contract.SealInput{},
 		contract.Resolve:   f.Sign(evidencetest.Alice, r),

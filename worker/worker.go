@@ -4,7 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
+	"net/http"
 	"os"
+	"sync/atomic"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	sdk "go.temporal.io/sdk/worker"
@@ -33,6 +37,14 @@ type Config struct {
 	Steps     *Steps          // the role of step worker
 	Log       *zap.Logger     // required
 	Near      Near            // where else keys and credentials of others could be
+
+	// Health is the address, such as 127.0.0.1:9090, at which Run answers GET and
+	// HEAD of /healthz (the process lives: 200) and /readyz (200, or 503 while the
+	// store takes no write, Temporal does not answer, or a quick probe of a role
+	// fails; JSON with the state of each check and since when). Anybody who
+	// reaches it may ask. Optional: empty for none. See [Worker.Health] for
+	// answering on a server of one's own.
+	Health string
 	// TogetherUnsafe lets the process read the keys and credentials of every
 	// role. For development only: whoever takes over such a process has them
 	// all. Without it, New makes sure that the roles are apart: see [Near].
@@ -58,6 +70,10 @@ type Control struct {
 	// MaxEvents is how many events a history may have before an execution
 	// continues as new. Optional: 4,000 by default, 40 to 5,000.
 	MaxEvents int
+	// Outage is how long executions wait for an evidence store that does not
+	// answer. Optional: by default they do not, and halt. See
+	// [activities.ControlConfig].
+	Outage time.Duration
 	// Probes are asked besides the built-in ones. Optional.
 	Probes []activities.Probe
 }
@@ -68,6 +84,10 @@ type Steps struct {
 	Name    string                       // of the key in the trust root; required
 	Secrets executor.Secrets             // required if the catalogue names secrets
 	Funcs   map[string]executor.Executor // the Go functions that the catalogue names
+	// Wait is how long a step waits for a live lease, and for an evidence store
+	// that does not answer. Optional: 30 s by default. Not less than the control
+	// plane's Outage, or steps give up first.
+	Wait time.Duration
 	// Activities registers the Temporal activities that the catalogue names.
 	// Required if it names one. A team that has a Temporal worker already
 	// uses [NewGuard] instead.
@@ -80,6 +100,9 @@ type Worker struct {
 	workers []sdk.Worker
 	drain   func() // waits for the step worker's last writes
 	log     *zap.Logger
+	health  *health
+	listens net.Listener // for health; nil for none
+	polls   atomic.Bool  // it runs, and was not told to stop
 }
 
 // New returns a worker that is ready to run, or [ErrConfig] with everything
@@ -104,6 +127,9 @@ func New(ctx context.Context, c Config) (*Worker, error) {
 	}
 	w := &Worker{store: st, log: c.Log, drain: func() {}}
 	if err := w.build(c, cat); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	if err := w.listen(c.Health); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
 	return w, nil
@@ -134,7 +160,38 @@ func openStore(ctx context.Context, path string) (*store.Store, error) {
 	return st, nil
 }
 
+// listen takes the address of the health checks.
+func (w *Worker) listen(address string) (err error) {
+	if address == "" {
+		return nil
+	}
+	if w.listens, err = net.Listen("tcp", address); err != nil {
+		return fmt.Errorf("%w: health: %w", ErrConfig, err)
+	}
+	return nil
+}
+
+// Health answers /healthz and /readyz as described at [Config].
+func (w *Worker) Health() http.Handler { return w.health }
+
+// Ready returns nil if w can do its work: it runs, the store takes a write,
+// Temporal answers, and the quick probes of its roles are ok. Otherwise it
+// returns [ErrNotReady] with the names of what is not so. The answer may be a
+// second old.
+func (w *Worker) Ready(ctx context.Context) error {
+	_, err := w.health.look(ctx)
+	return err
+}
+
 func (w *Worker) build(c Config, cat *catalogue.Catalogue) error {
+	w.health = newHealth(
+		&check{name: "polling", ask: w.polling},
+		&check{name: "store", ask: w.store.Ping},
+		&check{name: "temporal", ask: func(ctx context.Context) error {
+			_, err := c.Client.CheckHealth(ctx, &client.CheckHealthRequest{})
+			return err
+		}},
+	)
 	var errs []error
 	if c.Control != nil {
 		errs = append(errs, w.addControl(c, cat))
@@ -145,9 +202,19 @@ func (w *Worker) build(c Config, cat *catalogue.Catalogue) error {
 	return errors.Join(errs...)
 }
 
+func (w *Worker) polling(context.Context) error {
+	if !w.polls.Load() {
+		return ErrNotReady
+	}
+	return nil
+}
+
 // Run works until ctx is done, then stops polling, waits for what runs to
 // stop, and closes the store.
 func (w *Worker) Run(ctx context.Context) error {
+	if w.listens != nil {
+		defer w.health.serve(w.listens)()
+	}
 	for i, sw := range w.workers {
 		if err := sw.Start(); err != nil {
 			w.stop(w.workers[:i])
@@ -155,7 +222,9 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	w.log.Info("working")
+	w.polls.Store(true)
 	<-ctx.Done()
+	w.polls.Store(false)
 	w.stop(w.workers)
 	return w.Close()
 }
@@ -169,6 +238,9 @@ func (w *Worker) stop(workers []sdk.Worker) {
 // Close closes the store of a worker that does not run.
 func (w *Worker) Close() error {
 	w.drain()
+	if w.listens != nil {
+		_ = w.listens.Close() // it may be closed
+	}
 	return w.store.Close()
 }
 

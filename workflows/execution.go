@@ -22,6 +22,8 @@ type execution struct {
 	signals         uint64
 	unstoredSignals int // signals in fresh
 	phase           string
+	waiting         string // for whom, if nothing goes on
+	outage          outage
 	verdict         evidence.Verdict
 	cause           string
 	unstored        bool // the records are in no store: the seal is made from them alone
@@ -163,7 +165,7 @@ func (x *execution) answerQueries(ctx workflow.Context) error {
 func (x *execution) progress() contract.Progress {
 	p := contract.Progress{
 		Execution: x.id, Phase: x.phase, Records: x.chain.Next().Seq, Signals: int(x.signals),
-		Verdict: x.verdict, Cause: x.cause, Steps: []contract.StepProgress{}, Rejected: x.inbox.rejected,
+		Verdict: x.verdict, Cause: x.cause, Steps: []contract.StepProgress{}, Rejected: x.inbox.rejected, Waiting: x.waiting,
 	}
 	for _, s := range x.steps {
 		sp := contract.StepProgress{ID: s.plan.ID, Action: s.plan.Action, State: contract.StepWaiting, Status: s.status}

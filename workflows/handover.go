@@ -55,6 +55,9 @@ func (l *loop) leave() {
 	var out contract.DecideOutput
 	in := contract.DecideInput{Head: l.x.chain.Next(), Fresh: l.x.fresh, HandOver: true}
 	err := workflow.ExecuteLocalActivity(checking(l.steps, "hand over to a new run"), contract.Decide, in).Get(l.steps, &out)
+	if l.waits(err) {
+		return
+	}
 	if err != nil {
 		if temporal.IsCanceledError(err) {
 			l.end("asked to stop")

@@ -26,6 +26,8 @@ type loop struct {
 	unwatch  workflow.CancelFunc // stops Watch, and nothing else
 	next     *contract.Handover  // what the run leaves, once it has handed over
 	lapses   int                 // how often in a row the lease was not live
+	lapsedAt time.Time           // the first time of those
+	paused   bool                // until a timer ends: the evidence store does not answer
 	over     bool                // no step may be handed out any more
 	halt     contract.Cause
 }
@@ -86,7 +88,7 @@ func (l *loop) done() bool {
 
 // proceed decides and hands out what can be, now that something happened.
 func (l *loop) proceed() {
-	for !l.over && l.next == nil {
+	for !l.over && l.next == nil && !l.paused {
 		if l.full() {
 			l.handOver()
 			return
@@ -115,6 +117,9 @@ func (l *loop) decide(ready []string) bool {
 	var out contract.DecideOutput
 	in := contract.DecideInput{Head: l.x.chain.Next(), Fresh: l.x.fresh, Steps: ready, Messages: l.x.messages()}
 	err := workflow.ExecuteLocalActivity(checking(l.steps, decideSummary(ready)), contract.Decide, in).Get(l.steps, &out)
+	if l.waits(err) {
+		return false
+	}
 	if err != nil {
 		l.trip(contract.Cause{Check: checkOf(err, "decide.error"), Reason: "a decision could not be recorded"})
 		return false
@@ -175,16 +180,36 @@ func (l *loop) allStarted(ids []string) bool {
 	return true
 }
 
-// lapsed waits for the lease to be renewed, for as long as that can take when
-// a control plane starts again, and halts after that.
-func (l *loop) lapsed() bool {
-	l.lapses++
-	if l.lapses > 30 {
-		l.trip(contract.Cause{Check: evidence.CauseLapsed, Reason: "the lease was not renewed"})
+// waits reports whether the evidence store did not answer and is to be asked
+// again later. Nothing is decided meanwhile.
+func (l *loop) waits(err error) bool {
+	wait := l.x.heard(l.ctx, err)
+	if wait == 0 {
 		return false
 	}
-	l.watchNow()
+	l.paused = true
+	l.sel.AddFuture(l.x.pause(l.steps, wait), func(workflow.Future) { l.paused = false })
+	return true
+}
+
+// lapsed waits for the lease to be renewed, for as long as that can take when
+// a control plane starts again, and halts after that. A store that can be read
+// and not written to looks like this, too: Watch is then as patient as it is
+// with any other outage.
+func (l *loop) lapsed() bool {
+	if l.lapses == 0 {
+		l.lapsedAt = workflow.Now(l.ctx)
+	}
+	l.lapses++
 	wait := max(time.Duration(l.ticket.Terms.IntervalMS)*time.Millisecond, 100*time.Millisecond)
+	if l.lapses > 30 {
+		if workflow.Now(l.ctx).Sub(l.lapsedAt) >= 30*wait+outageOf(l.ticket) {
+			l.trip(contract.Cause{Check: evidence.CauseLapsed, Reason: "the lease was not renewed"})
+			return false
+		}
+		wait = max(wait, outageOf(l.ticket)/shareOfWait)
+	}
+	l.watchNow()
 	l.sel.AddFuture(workflow.NewTimerWithOptions(l.steps, wait, workflow.TimerOptions{Summary: "wait for the lease"}), func(workflow.Future) {})
 	return false
 }

@@ -13,7 +13,8 @@ import (
 )
 
 // grace is what a step gets beyond its own timeout: to wait for a lease while
-// a control plane starts again, and to write its outcome down.
+// a control plane starts again, and to write its outcome down. To wait for the
+// evidence store it gets [contract.Ticket.OutageMS] besides.
 const grace = 60 * time.Second
 
 // checking returns the context for an activity of the control plane. These are
@@ -38,7 +39,7 @@ func acting(ctx workflow.Context, t *contract.Ticket, p contract.PlannedStep) wo
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue:              t.Queue,
 		ScheduleToCloseTimeout: max(t.Expires.Sub(evidence.TimeOf(workflow.Now(ctx))), time.Second),
-		StartToCloseTimeout:    timeout + grace,
+		StartToCloseTimeout:    timeout + grace + outageOf(t),
 		HeartbeatTimeout:       time.Duration(p.HeartbeatMS) * time.Millisecond,
 		WaitForCancellation:    true,
 		Summary:                p.ID + ": " + p.Action,
@@ -64,7 +65,7 @@ func activityOf(p contract.PlannedStep) string {
 func watching(ctx workflow.Context, t *contract.Ticket) workflow.Context {
 	lease := time.Duration(t.Terms.LeaseMS) * time.Millisecond
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: time.Duration(t.Terms.WindowMS)*time.Millisecond + grace,
+		StartToCloseTimeout: time.Duration(t.Terms.WindowMS)*time.Millisecond + lease + outageOf(t) + grace,
 		HeartbeatTimeout:    max(lease/2, time.Second),
 		Summary:             "watch, and renew the lease",
 		RetryPolicy: &temporal.RetryPolicy{
@@ -72,6 +73,9 @@ func watching(ctx workflow.Context, t *contract.Ticket) workflow.Context {
 		},
 	})
 }
+
+// outageOf returns how long an execution waits for the evidence store.
+func outageOf(t *contract.Ticket) time.Duration { return time.Duration(t.OutageMS) * time.Millisecond }
 
 func decideSummary(ids []string) string {
 	if len(ids) == 0 {

@@ -18,7 +18,10 @@ func (x *execution) seal(ctx workflow.Context, halt contract.Cause) (*contract.R
 		in.All, in.Request = x.records, &x.presented
 	}
 	var out contract.SealOutput
-	err := workflow.ExecuteLocalActivity(checking(ctx, "seal the evidence"), contract.Seal, in).Get(ctx, &out)
+	x.outage = outage{} // nothing runs any more, and a seal that is in the store is worth another wait
+	err := x.patiently(ctx, func() workflow.Future {
+		return workflow.ExecuteLocalActivity(checking(ctx, "seal the evidence"), contract.Seal, in)
+	}, &out)
 	if err != nil && !x.unstored && len(x.records) > 0 && !isType(err, contract.ErrTypeUnsealed) {
 		in.All, in.Request = x.records, &x.presented
 		if in.Halt.Check == "" {

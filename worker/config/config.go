@@ -59,6 +59,15 @@ type File struct {
 	Interval Duration `yaml:"interval"`
 	// Window is the time between two signals in the chain, 1m by default.
 	Window Duration `yaml:"window"`
+	// Outage is how long executions wait for an evidence store that does not
+	// answer, before they halt: 0s to 10m, 30s by default. Nothing takes effect
+	// meanwhile, and no lease is renewed: a step that runs still stops with its
+	// lease. With 0s they do not wait.
+	Outage *Duration `yaml:"outage"`
+	// Health is the address at which a worker says whether it lives (/healthz)
+	// and whether it is ready (/readyz), such as 127.0.0.1:9090. Empty by default:
+	// it does not listen. Anybody who reaches the address may ask.
+	Health string `yaml:"health"`
 	// MaxEvents is how many events a history may have before its execution
 	// continues as new, 40 to 5000; 4000 by default.
 	MaxEvents int `yaml:"maxEvents"`
@@ -167,6 +176,10 @@ func (f *File) defaults() {
 	set(&f.Lease, Duration(10*time.Second))
 	set(&f.Interval, Duration(time.Second))
 	set(&f.Window, Duration(time.Minute))
+	if f.Outage == nil { // 0s is a choice
+		f.Outage = new(Duration)
+		*f.Outage = Duration(30 * time.Second)
+	}
 }
 
 func set[T comparable](field *T, to T) {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -25,6 +26,8 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, "interlock", f.Queues.Control)
 	require.Equal(t, evidence.Terms{LeaseMS: 10_000, IntervalMS: 1_000, WindowMS: 60_000}, f.Terms())
 	require.False(t, f.SearchAttributes)
+	require.Equal(t, config.Duration(30*time.Second), *f.Outage)
+	require.Empty(t, f.Health, "nothing listens that was not asked for")
 	require.Equal(t, filepath.Join(f.Dir(), "trust.json"), f.Path(f.Trust))
 	require.Equal(t, "/etc/x", f.Path("/etc/x"))
 	require.Empty(t, f.Path(""))
@@ -32,6 +35,17 @@ func TestDefaults(t *testing.T) {
 	again, err := config.Load(f.Dir())
 	require.NoError(t, err, "the folder will do")
 	require.Equal(t, f, again)
+}
+
+// TestOutageCanBeNone: 0s is not the default.
+func TestOutageCanBeNone(t *testing.T) {
+	f, err := load(t, "trust: t\noutage: 0s\n")
+	require.NoError(t, err)
+	require.Zero(t, *f.Outage)
+	f, err = load(t, "trust: t\noutage: 2m\nhealth: 127.0.0.1:9090\n")
+	require.NoError(t, err)
+	require.Equal(t, config.Duration(2*time.Minute), *f.Outage)
+	require.Equal(t, "127.0.0.1:9090", f.Health)
 }
 
 func TestLoadRefuses(t *testing.T) {
@@ -42,6 +56,7 @@ func TestLoadRefuses(t *testing.T) {
 		{"a field in another case", "trust: t\nPolicy: p\n", "Policy"},
 		{"the same field twice", "trust: t\ntrust: u\n", "trust"},
 		{"a duration without a unit", "trust: t\nlease: 10\n", "duration"},
+		{"an outage without a unit", "trust: t\noutage: 30\n", "duration"},
 		{"a duration that is none", "trust: t\nlease: soon\n", "duration"},
 		{"two documents", "trust: t\n---\npolicy: p\n", "one document"},
 		{"not YAML", "trust: [", ""},

@@ -22,6 +22,7 @@ const (
 // The names of the activities.
 const (
 	Authorize = "Authorize"
+	Deny      = "Deny"
 	TakeOver  = "TakeOver"
 	Decide    = "Decide"
 	RunStep   = "RunStep"
@@ -111,8 +112,19 @@ type Progress struct {
 	Signals   int              `json:"signals"`
 	Verdict   evidence.Verdict `json:"verdict,omitempty"`
 	Cause     string           `json:"cause,omitempty"`
+	Waiting   string           `json:"waiting,omitempty"` // for whom nothing goes on: [WaitingStore]
 	Steps     []StepProgress   `json:"steps"`
 	Rejected  int              `json:"rejected,omitempty"` // messages that were not believed
+}
+
+// WaitingStore is what an execution waits for that the evidence store does not
+// answer.
+const WaitingStore = "the evidence store"
+
+// An Outage is how long the workflow is to be patient with an evidence store
+// that does not answer, from when it first did not.
+type Outage struct {
+	PatienceMS int64 `json:"patienceMs"`
 }
 
 // An Entry is one record as it travels between an activity and the workflow.
@@ -159,6 +171,7 @@ type Ticket struct {
 	Signals          uint64           `json:"signals"`   // in the chain so far
 	MaxEvents        int              `json:"maxEvents"` // of a history; then the execution continues as new
 	HardLimit        int              `json:"hardLimit"` // of a history; then it halts
+	OutageMS         int64            `json:"outageMs"`  // how long to wait for the evidence store
 }
 
 // A Handover is what a run leaves to the one that it continues as. It is a
@@ -279,7 +292,8 @@ const (
 	// ErrTypeRefused means that the guard did not let a step begin; the
 	// details hold a [Cause].
 	ErrTypeRefused = "interlock.Refused"
-	// ErrTypeStore means that the evidence store did not answer.
+	// ErrTypeStore means that the evidence store did not answer. The details
+	// hold an [Outage] where the workflow is to be patient.
 	ErrTypeStore = "interlock.StoreUnavailable"
 	// ErrTypeAttempt means that one attempt failed and another may be made.
 	ErrTypeAttempt = "interlock.AttemptFailed"

@@ -49,6 +49,14 @@ func (noView) end([]evidence.StepEnd) {}
 // silence is what is shown when nobody answers.
 const silence = "no control plane worker answers; waiting"
 
+// phase is where an execution stands, in a few words.
+func phase(p contract.Progress) string {
+	if p.Waiting != "" {
+		return "waiting for " + p.Waiting
+	}
+	return p.Phase
+}
+
 // stepState is where a step stands, in a word.
 func stepState(s contract.StepProgress) string {
 	if s.State == contract.StepEnded && s.Status != "" {
@@ -101,9 +109,9 @@ func (v *lineView) line(name, value string) {
 
 func (v *lineView) show(p contract.Progress) {
 	v.quiet = false
-	if p.Phase != v.phase {
-		v.phase = p.Phase
-		v.line("execution", p.Phase)
+	if now := phase(p); now != v.phase {
+		v.phase = now
+		v.line("execution", now)
 	}
 	for _, s := range p.Steps {
 		v.step(s.ID, stepState(s))
@@ -167,7 +175,7 @@ func (v *liveView) wipe() {
 }
 
 func (v *liveView) show(p contract.Progress) {
-	head := fmt.Sprintf("%s: %d records, %d signals", plain(p.Phase), p.Records, p.Signals)
+	head := fmt.Sprintf("%s: %d records, %d signals", plain(phase(p)), p.Records, p.Signals)
 	v.draw(append([]string{head}, stepLines(p)...))
 }
 

@@ -36,6 +36,19 @@ func TestLineViewSaysChangesOnly(t *testing.T) {
 		"09:30:00  a  done\n09:30:00  b  denied\n", b.String())
 }
 
+// TestT22ViewSaysWhatIsWaitedFor, once, and that it is over.
+func TestT22ViewSaysWhatIsWaitedFor(t *testing.T) {
+	var b bytes.Buffer
+	v := &lineView{out: &b, now: func() time.Time { return time.Date(2026, 1, 1, 9, 30, 0, 0, time.UTC) }}
+	waiting := progress(contract.StepRunning)
+	waiting.Waiting = contract.WaitingStore
+	for _, p := range []contract.Progress{progress(contract.StepRunning), waiting, waiting, progress(contract.StepRunning)} {
+		v.show(p)
+	}
+	require.Equal(t, "09:30:00  execution  running\n09:30:00  a  running\n"+
+		"09:30:00  execution  waiting for the evidence store\n09:30:00  execution  running\n", b.String())
+}
+
 // TestLiveViewFitsTheTerminal: a line that wraps, or a picture that scrolls,
 // could not be drawn over.
 func TestLiveViewFitsTheTerminal(t *testing.T) {

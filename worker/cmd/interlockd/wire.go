@@ -32,7 +32,7 @@ func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logg
 		Client: c, Trust: trust, Log: log,
 		Catalogue: f.Path(f.Catalogue), Store: f.Path(f.Store),
 		Queues: worker.Queues{Control: f.Queues.Control, Steps: f.Queues.Steps},
-		Near:   near(f),
+		Near:   near(f), Health: f.Health,
 	}
 	for _, role := range roles {
 		switch role {
@@ -76,7 +76,7 @@ func controlConfig(f *config.File) (*worker.Control, error) {
 	}
 	return &worker.Control{
 		Authority: authority, Recorder: recorder, Policy: f.Path(f.Policy),
-		Terms: f.Terms(), SearchAttributes: f.SearchAttributes, MaxEvents: f.MaxEvents,
+		Terms: f.Terms(), SearchAttributes: f.SearchAttributes, MaxEvents: f.MaxEvents, Outage: time.Duration(*f.Outage),
 	}, nil
 }
 
@@ -85,7 +85,7 @@ func stepsConfig(f *config.File) (*worker.Steps, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &worker.Steps{Key: key, Name: f.Worker, Funcs: builtins()}
+	s := &worker.Steps{Key: key, Name: f.Worker, Funcs: builtins(), Wait: max(30*time.Second, time.Duration(*f.Outage))}
 	if f.Secrets != "" {
 		s.Secrets = executor.SecretDir(f.Path(f.Secrets))
 	}
