@@ -145,7 +145,7 @@ func TestLineageAccepts(t *testing.T) {
 		"done after an order":           play(open, allow(refund), order(), done(refund), halt(), seal()),
 		"order after a failed step":     play(open, allow(refund), ended(refund, StatusFailed), order(), halt(), seal()),
 		"rejection after a denied step": play(open, deny(refund), rejection(), seal()),
-		"rejection right after another": play(open, rejection(), rejection(), step(refund)),
+		"rejection right after another": play(open, rejection(), rejection(func(r *Rejection) { r.Message = another }), step(refund)),
 		"second attempt":                play(open, allow(refund), done(refund, func(o *Outcome) { o.Attempt = 2 })),
 		"last millisecond of the grant": play(request(), grant(), allow(lookup, func(d *Decision) {
 			d.At = evidencetest.Start.Add(3600e9) - 1

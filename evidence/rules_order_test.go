@@ -58,6 +58,7 @@ func wrongRejections() []wrongChain {
 		on("rejection without a cause", cause, func(r *Rejection) { r.Cause = "" }),
 		on("rejection of no message", cause, func(r *Rejection) { r.Message = Digest{} }),
 		on("rejection older than the grant", cause, func(r *Rejection) { r.At = evidencetest.Start }),
+		{"rejection of a message twice", "the message was rejected before", play(open, rejection(), rejection(), seal())},
 		{"rejection after a halt", "it comes after the halt", play(open, halt(), rejection(), seal())},
 		{"rejection after a handover", "no other has taken over", play(open, handover(), rejection(), seal())},
 		{"decision older than a rejection", "it has no cause, or is older", play(open, rejection(), allow(refund, func(d *Decision) { d.At -= 15 }), seal())},

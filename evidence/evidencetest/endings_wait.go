@@ -64,7 +64,9 @@ func rejected(d *Desk) {
 	d.Rejection()
 	d.Approve(Refund, Carol)
 	d.Approve(Refund, Dave)
-	d.Rejection(func(p *evidence.Rejection) { p.Cause = "message.malformed" })
+	d.Rejection(func(p *evidence.Rejection) {
+		p.Cause, p.Message = "message.malformed", evidence.FileDigest([]byte("another message"))
+	})
 	d.Approved(Refund)
 	d.Done(Refund)
 	d.Step(Notify)
