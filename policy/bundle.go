@@ -32,6 +32,10 @@ type RuleInfo struct {
 	When    string   // CEL source
 	Effect  evidence.Effect
 	Message string
+	// Approval is what the rule asks for; effect step_up only.
+	Approval *evidence.Ask
+	// Defer is how long the rule waits; effect defer only.
+	Defer *evidence.Delay
 	// Cost is the most that one evaluation can cost, in the units of
 	// [CostLimit]. 0 means that there is no bound below the limit; the rule's
 	// cost is tracked while it runs.
@@ -60,6 +64,7 @@ func (b *Bundle) Rules() []RuleInfo {
 	infos := make([]RuleInfo, len(b.rules))
 	for i, r := range b.rules {
 		infos[i] = r.info
+		infos[i].Approval, infos[i].Defer = cloneAsk(r.info.Approval), cloneDelay(r.info.Defer)
 	}
 	return infos
 }

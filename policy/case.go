@@ -40,11 +40,16 @@ const defaultLife = 15 * time.Minute
 // found.
 //
 // A file holds a list of cases. Each has a name, a phase, what is wanted
-// (allow or deny), and any part of the facts; what is not given is empty,
-// except that now is the start of 2026, a request is issued now and expires
-// in 15 minutes, and the plan of a case that has a step but no plan is that
-// step. Optionally rules lists the ids of all rules that must match, and
-// errors those that must fail to evaluate.
+// (allow or deny; of a step also step_up or defer), and any part of the facts;
+// what is not given is empty, except that now is the start of 2026, a request
+// is issued now and expires in 15 minutes, and the plan of a case that has a
+// step but no plan is that step. Optionally rules lists the ids of all rules
+// that must match, and errors those that must fail to evaluate.
+//
+// A case of a step may list approvals: by whom, the word (approve, unless it
+// is refuse) and when (now). The requester, who asked for the execution, is
+// the principal of the request unless the case names another, and without
+// both somebody whom no rule asks.
 func ParseCases(name string, data []byte) (*Cases, error) {
 	doc, err := strict.Parse(name, data)
 	if err != nil {
@@ -75,7 +80,7 @@ type caseReader struct{ doc *strict.Doc }
 
 func (c caseReader) read(n *strict.Node) testCase {
 	m := c.doc.Map(n, []string{"name", "phase", "want"},
-		"now", "request", "step", "args", "lineage", "probes", "rules", "errors")
+		"now", "request", "step", "args", "lineage", "probes", "requester", "approvals", "rules", "errors")
 	t := testCase{
 		name:   m.String("name"),
 		line:   n.Pos.Line,
@@ -84,8 +89,11 @@ func (c caseReader) read(n *strict.Node) testCase {
 		errors: m.Strings("errors"),
 		facts:  evidence.Facts{Phase: evidence.Phase(m.String("phase")), Now: c.time(m, "now", evidence.TimeOf(defaultNow))},
 	}
-	if m.Get("want") != nil && t.want != evidence.Allow && t.want != evidence.Deny {
-		c.doc.Errorf(m.Place("want"), "want: want allow or deny, got %q", t.want)
+	switch {
+	case t.want.Waits() && t.facts.Phase != evidence.PhaseStep:
+		c.doc.Errorf(m.Place("want"), "want: %s is only for phase step", t.want)
+	case m.Get("want") != nil && t.want != evidence.Allow && t.want != evidence.Deny && !t.want.Waits():
+		c.doc.Errorf(m.Place("want"), "want: want allow, deny, step_up or defer, got %q", t.want)
 	}
 	if m.Get("phase") != nil && !known(t.facts.Phase) {
 		c.doc.Errorf(m.Place("phase"), "phase: want admit, step or integrity, got %q", t.facts.Phase)
@@ -105,7 +113,7 @@ func (c caseReader) read(n *strict.Node) testCase {
 func (c caseReader) step(m strict.Map, f *evidence.Facts) {
 	n := m.Get("step")
 	if f.Phase != evidence.PhaseStep {
-		for _, name := range []string{"step", "args"} {
+		for _, name := range []string{"step", "args", "requester", "approvals"} {
 			if m.Get(name) != nil {
 				c.doc.Errorf(m.Place(name), "%s: only for phase step", name)
 			}
@@ -122,6 +130,7 @@ func (c caseReader) step(m strict.Map, f *evidence.Facts) {
 		step.Args = args.JSON()
 	}
 	f.Step = &step
+	c.said(m, f)
 	if f.Request.Steps == nil {
 		f.Request.Steps = []evidence.Step{step}
 	}

@@ -83,8 +83,7 @@ type source struct {
 // problem notes what is wrong at loc, a place in the expression, with the
 // line of the file and a caret.
 func (s source) problem(loc common.Location, format string, args ...any) {
-	pos := s.place(loc)
-	s.doc.Errorf(pos, "rule %s: %s\n%s", s.rule, fmt.Sprintf(format, args...), s.doc.Show(pos))
+	problem(s.doc, s.place(loc), s.rule, format, args...)
 }
 
 // place maps a place in the expression to one in the file.

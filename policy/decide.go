@@ -19,28 +19,43 @@ var errNotBool = errors.New("the rule is neither true nor false")
 // denies or could not be evaluated, and allow otherwise: what runs was
 // already allowed, and no rule needs to say so again.
 //
+// In the phase step rules can also wait. A rule that says defer holds the
+// step back for as long as it matches. A rule that says step_up does so until
+// f.Said has the approvals that it asks for, by [evidence.RuleResult.Granted];
+// from then on it allows. Who asked for the execution, f.Requester, cannot
+// approve; where too few others could, the effect is deny at once, for waiting
+// would not help. So it is when somebody refused, whatever rules match.
+//
 // The causes, the strongest first:
 //
-//	policy.deny     a rule denies
-//	policy.error    a rule could not be evaluated, or cost more than
-//	                [CostLimit], or the facts are not complete or too large
-//	action.unknown  the step's action is not in the catalogue
-//	policy.default  no rule matched, or the phase is unknown
-//	policy.allow    the effect is allow
+//	policy.deny                a rule denies
+//	policy.error               a rule could not be evaluated, or cost more
+//	                           than [CostLimit], or the facts are not
+//	                           complete or too large
+//	action.unknown             the step's action is not in the catalogue
+//	policy.step_up.refused     somebody refused the step
+//	policy.step_up.impossible  a rule asks for more approvals than there
+//	                           can be
+//	policy.defer               a rule says not yet; the effect is defer
+//	policy.step_up             approvals are missing; the effect is step_up
+//	policy.default             no rule matched, or the phase is unknown
+//	policy.allow               the effect is allow
 //
 // All rules that matched or failed are in the ruling, in the bundle's order,
 // not only the one that settled it: they are evidence. A rule that failed
-// stands there with effect deny, whatever its own effect is.
+// stands there with effect deny, whatever its own effect is; one that asks
+// for approvals with effect step_up, also when they are there. Every rule of
+// a ruling that allows a step is one that Granted confirms for f.Now.
 func (b *Bundle) Decide(f evidence.Facts) evidence.Ruling {
 	rules, found := b.concerned(f)
 	if found != nothingSaid {
-		return conclude(found, nil, "")
+		return conclude(found, &f, nil, "")
 	}
 	if err := checkFacts(f); err != nil {
-		return conclude(badFacts, nil, bounded(err.Error()))
+		return conclude(badFacts, &f, nil, bounded(err.Error()))
 	}
 	results := evaluate(rules, newInput(&f))
-	return conclude(judge(f.Phase, results), results, "")
+	return conclude(judge(&f, results), &f, results, "")
 }
 
 // concerned returns the rules for the question, and nothingSaid if there is a
@@ -71,7 +86,7 @@ func evaluate(rules []*rule, in *input) []evidence.RuleResult {
 		case err != nil:
 			results = append(results, evidence.RuleResult{ID: r.info.ID, Effect: evidence.Deny, Error: describe(err)})
 		case matched:
-			results = append(results, evidence.RuleResult{ID: r.info.ID, Effect: r.info.Effect, Message: r.info.Message})
+			results = append(results, r.result())
 		}
 	}
 	return results
@@ -97,24 +112,10 @@ func (r *rule) matches(in *input) (bool, error) {
 	return bool(matched), nil
 }
 
-// judge says what results amount to. Deny beats everything; a failed rule
-// beats an allow. An effect that is none of the two denies.
-func judge(phase evidence.Phase, results []evidence.RuleResult) situation {
-	found := nothingSaid
-	if phase == evidence.PhaseIntegrity {
-		found = noObjection
+// result returns what the ruling says of a rule that matched.
+func (r *rule) result() evidence.RuleResult {
+	return evidence.RuleResult{
+		ID: r.info.ID, Effect: r.info.Effect, Message: r.info.Message,
+		Ask: cloneAsk(r.info.Approval), Delay: cloneDelay(r.info.Defer),
 	}
-	for _, r := range results {
-		switch {
-		case r.Error != "":
-			if found != ruleDenied {
-				found = ruleFailed
-			}
-		case r.Effect != evidence.Allow:
-			return ruleDenied
-		case found == nothingSaid:
-			found = ruleAllowed
-		}
-	}
-	return found
 }

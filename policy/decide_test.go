@@ -15,7 +15,9 @@ import (
 )
 
 // rules returns a bundle of the given rules: "phase effect condition".
-// Rules of phase step concern every action.
+// Rules of phase step concern every action; those that step up ask for two of
+// alice, bob and carol within four hours, those that defer do so every ten
+// minutes for eight hours.
 func rules(t testing.TB, lines ...string) *policy.Bundle {
 	t.Helper()
 	bundle, err := policy.Parse("policy.yaml", source(lines...), catalogueOf(t, "testdata/order-desk"))
@@ -32,6 +34,12 @@ func source(lines ...string) []byte {
 		if part[0] == "step" {
 			b.WriteString("    actions: [\"*\"]\n")
 		}
+		switch evidence.Effect(part[1]) {
+		case evidence.StepUp:
+			b.WriteString("    approval: {by: [alice, bob, carol], need: 2, within: 4h}\n")
+		case evidence.Defer:
+			b.WriteString("    defer: {for: 8h, every: 10m}\n")
+		}
 	}
 	return []byte(b.String())
 }
@@ -45,7 +53,7 @@ func facts(phase evidence.Phase) evidence.Facts {
 		Request: &evidence.Request{ID: "x", Purpose: "p", Context: map[string]string{"customer": "c"}, Steps: []evidence.Step{step}},
 	}
 	if phase == evidence.PhaseStep {
-		f.Step = &step
+		f.Step, f.Requester = &step, "dave"
 	}
 	return f
 }
@@ -115,28 +123,44 @@ func TestDecide(t *testing.T) {
 			require.Equal(t, tt.cause, got.Cause)
 			require.Equal(t, tt.ids, ids(got))
 			require.Contains(t, got.Reason, tt.reason)
-			check(t, got)
+			check(t, f, got)
 		})
 	}
 }
 
-// check asserts what holds for every ruling.
-func check(t testing.TB, r evidence.Ruling) {
+// check asserts what holds for every ruling, on the facts that it was made
+// from: above all what [evidence.Lineage] asks of decisions.
+func check(t testing.TB, f evidence.Facts, r evidence.Ruling) {
 	t.Helper()
 	require.NotEmpty(t, r.Cause)
 	require.NotEmpty(t, r.Reason)
 	require.LessOrEqual(t, len(r.Reason), 200)
 	require.Equal(t, r.Cause == "policy.allow", r.Effect.Allows())
+	require.Equal(t, r.Cause == "policy.step_up", r.Effect == evidence.StepUp)
+	require.Equal(t, r.Cause == "policy.defer", r.Effect == evidence.Defer)
+	if r.Effect != evidence.Deny && f.Phase != evidence.PhaseIntegrity {
+		require.NotEmpty(t, r.Rules)
+		require.True(t, f.Phase != evidence.PhaseStep || f.Said.Refused() == nil, "somebody refused")
+	}
+	waits := false
 	for _, result := range r.Rules {
 		require.LessOrEqual(t, len(result.Error), 200)
 		require.LessOrEqual(t, len(result.Message), 200)
 		if result.Error != "" {
 			require.Equal(t, evidence.Deny, result.Effect)
 		}
-		if result.Effect != evidence.Allow {
-			require.False(t, r.Effect.Allows(), "rule %s denies", result.ID)
+		if !result.Granted(f.Said, f.Requester, f.Now) {
+			require.False(t, r.Effect.Allows(), "rule %s does not allow", result.ID)
 		}
+		if result.Effect == evidence.Deny {
+			require.Equal(t, evidence.Deny, r.Effect, "rule %s denies", result.ID)
+		}
+		waits = waits || result.Effect == r.Effect
+		require.Equal(t, result.Effect == evidence.StepUp, result.Ask != nil)
+		require.Equal(t, result.Effect == evidence.Defer, result.Delay != nil)
 	}
+	require.True(t, waits || !r.Effect.Waits(), "it waits without a rule")
+	require.True(t, !r.Effect.Waits() || f.Phase == evidence.PhaseStep, "only steps wait")
 }
 
 func ids(r evidence.Ruling) string {
@@ -257,7 +281,7 @@ func TestFailingConditions(t *testing.T) {
 		got := rules(t, "step allow "+tt.condition).Decide(f)
 		require.Equal(t, "policy.error", got.Cause, tt.condition)
 		require.Contains(t, got.Rules[0].Error, tt.want, tt.condition)
-		check(t, got)
+		check(t, f, got)
 	}
 }
 
@@ -268,6 +292,7 @@ func TestProperties(t *testing.T) {
 	pool := []string{
 		"step allow true", "step allow false", "step deny true", "step deny false", "step allow args.amount < 50",
 		"step allow args.amount > 50", "step deny args.amount > 50", "step allow args.nothing == 1", "step deny args.nothing == 1",
+		"step step_up true", "step step_up args.amount < 50", "step defer args.amount > 50", "step defer false",
 	}
 	random := rand.New(rand.NewPCG(1, 2))
 	f := facts(evidence.PhaseStep)
@@ -293,15 +318,17 @@ func TestProperties(t *testing.T) {
 		if want.Allows() {
 			continue
 		}
+		require.False(t, effect(append(shuffled, "step step_up true")).Allows(), "%q", shuffled)
+		require.False(t, effect(append(shuffled, "step defer false")).Allows(), "%q", shuffled)
 		for _, line := range pool {
 			if strings.HasPrefix(line, "step deny") {
-				require.Equal(t, evidence.Deny, effect(append(shuffled, line)), "%q with %q", shuffled, line)
+				require.False(t, effect(append(shuffled, line)).Allows(), "%q with %q", shuffled, line)
 			}
 		}
 		for i, line := range lines {
 			if strings.HasPrefix(line, "step allow") && !failing(line) {
 				rest := append(append([]string{}, lines[:i]...), lines[i+1:]...)
-				require.Equal(t, evidence.Deny, effect(rest), "%q without %q", lines, line)
+				require.False(t, effect(rest).Allows(), "%q without %q", lines, line)
 			}
 		}
 	}

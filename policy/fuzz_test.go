@@ -25,6 +25,7 @@ func FuzzParse(f *testing.F) {
 		f.Add(read(f, file))
 	}
 	f.Add(source("step allow true", "admit deny false", "integrity deny now < now"))
+	f.Add(source("step step_up true", "step defer now < now", "step allow true"))
 	actions := catalogueOf(f, "testdata/order-desk")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		begin := time.Now()
@@ -40,8 +41,9 @@ func FuzzParse(f *testing.F) {
 			allows[r.Phase] = allows[r.Phase] || r.Effect == evidence.Allow
 		}
 		for _, phase := range []evidence.Phase{evidence.PhaseAdmit, evidence.PhaseStep, evidence.PhaseIntegrity} {
-			got := bundle.Decide(facts(phase))
-			check(t, got)
+			f := facts(phase)
+			got := bundle.Decide(f)
+			check(t, f, got)
 			require.False(t, got.Effect.Allows() && !allows[phase], "allowed without a rule")
 		}
 		_, _ = policy.ParseCases("c.yaml", data)
@@ -56,11 +58,12 @@ func FuzzDecide(f *testing.F) {
 		bundle, _ := load(f, dir)
 		bundles = append(bundles, bundle)
 	}
-	f.Add("step", "orders.refund", []byte(`{"order_id":"A","customer":"c","amount":1}`), []byte(`{"total":1}`), "c", int64(0))
-	f.Add("step", "deploy.rollout", []byte(`{"service":"web-a","replicas":2,"labels":{"a":"b"}}`), []byte(`null`), "c", int64(-1))
-	f.Add("admit", "", []byte(`{}`), []byte(``), "support.refund", int64(1<<62))
-	f.Add("integrity", "x", []byte(`[1e999]`), []byte(`{"a":1,"a":2}`), "\xff", int64(5))
-	f.Fuzz(func(t *testing.T, phase, action string, args, result []byte, text string, now int64) {
+	f.Add("step", "orders.refund", []byte(`{"order_id":"A","customer":"c","amount":1}`), []byte(`{"total":1}`), "c", int64(0), "alice", "")
+	f.Add("step", "deploy.rollout", []byte(`{"service":"web-a","replicas":2,"labels":{"a":"b"}}`), []byte(`null`), "c", int64(-1), "", "dave")
+	f.Add("admit", "", []byte(`{}`), []byte(``), "support.refund", int64(1<<62), "bob", "bob")
+	f.Add("integrity", "x", []byte(`[1e999]`), []byte(`{"a":1,"a":2}`), "\xff", int64(5), "\xff", "dave")
+	f.Add("step", "payments.refund", []byte(`{"cents":20000}`), []byte(`{}`), "c", int64(1_767_268_800_000), "bob", "alice")
+	f.Fuzz(func(t *testing.T, phase, action string, args, result []byte, text string, now int64, holder, requester string) {
 		begin := time.Now()
 		step := evidence.Step{ID: text, Action: action, Needs: []string{text}, Args: json.RawMessage(args)}
 		facts := evidence.Facts{
@@ -70,10 +73,15 @@ func FuzzDecide(f *testing.F) {
 			Step:    &step,
 			Lineage: []evidence.Past{{Step: text, Action: action, Args: args, Result: result, Status: "done"}},
 			Probes:  []evidence.Probe{{Name: text, Status: evidence.ProbeStatus(text)}},
+
+			Requester: requester,
+		}
+		if holder != "" {
+			facts.Said = evidence.Approvals{said(holder, facts.Now, "approve"), said("carol", facts.Now, evidence.Word(text))}
 		}
 		for _, bundle := range bundles {
 			got := bundle.Decide(facts)
-			check(t, got)
+			check(t, facts, got)
 			require.Equal(t, got, bundle.Decide(facts))
 			if phase != "integrity" && got.Effect.Allows() {
 				require.NotEmpty(t, got.Rules, "allowed without a rule")

@@ -16,31 +16,54 @@ import (
 	"github.com/interlock-run/interlock/evidence"
 )
 
-// TestSituationsDeny checks that only two situations allow, and that a new
-// one, or none, denies.
+// TestSituationsDeny checks that only two situations allow and two wait, and
+// that a new one, or none, denies.
 func TestSituationsDeny(t *testing.T) {
+	effects := map[situation]evidence.Effect{ruleAllowed: "allow", noObjection: "allow", ruleAsks: "step_up", ruleDefers: "defer"}
 	for s := situation(-1); s < 20; s++ {
-		want := evidence.Deny
-		if s == ruleAllowed || s == noObjection {
-			want = evidence.Allow
+		want, ok := effects[s]
+		if !ok {
+			want = evidence.Deny
 		}
 		require.Equal(t, want, s.effect(), s)
+		require.Equal(t, want == evidence.StepUp, s.cause() == "policy.step_up", s)
+		require.Equal(t, want == evidence.Defer, s.cause() == "policy.defer", s)
 		require.Equal(t, want.Allows(), s.cause() == "policy.allow", s)
-		require.NotEmpty(t, reason(s, nil, ""))
+		require.NotEmpty(t, reason(s, &evidence.Facts{}, nil, ""))
 	}
 	require.Equal(t, evidence.Deny, situation(0).effect())
 }
 
-// TestJudgeUnknownEffect checks that a result that says neither allow nor
-// deny denies.
+// TestJudgeUnknownEffect checks that a result that says none of the effects
+// that its phase has, or says it incompletely, denies.
 func TestJudgeUnknownEffect(t *testing.T) {
-	for _, phase := range []evidence.Phase{evidence.PhaseAdmit, evidence.PhaseIntegrity, ""} {
-		for _, effect := range []evidence.Effect{"", "permit", "ALLOW"} {
+	for _, phase := range []evidence.Phase{evidence.PhaseAdmit, evidence.PhaseStep, evidence.PhaseIntegrity, ""} {
+		for _, effect := range []evidence.Effect{"", "permit", "ALLOW", evidence.StepUp, evidence.Defer} {
 			results := []evidence.RuleResult{{ID: "a", Effect: evidence.Allow}, {ID: "b", Effect: effect}}
-			require.Equal(t, ruleDenied, judge(phase, results))
+			require.Equal(t, ruleDenied, judge(&evidence.Facts{Phase: phase}, results), "%s %s", phase, effect)
 		}
 	}
-	require.Equal(t, "denied by rule b", reason(ruleDenied, []evidence.RuleResult{{ID: "a", Effect: "allow"}, {ID: "b"}}, ""))
+	results := []evidence.RuleResult{{ID: "a", Effect: "allow"}, {ID: "b"}}
+	require.Equal(t, "denied by rule b", reason(ruleDenied, &evidence.Facts{}, results, ""))
+}
+
+// TestOnlyStepsWait checks that a complete ask, even a fulfilled one, denies
+// where nothing can wait.
+func TestOnlyStepsWait(t *testing.T) {
+	f := evidence.Facts{Now: 1, Requester: "dave", Said: evidence.Approvals{{
+		Holder: "alice", Predicate: &evidence.Approval{At: 1, Expires: 2, Word: evidence.Approve},
+	}}}
+	results := []evidence.RuleResult{
+		{ID: "a", Effect: evidence.StepUp, Ask: &evidence.Ask{By: []string{"alice"}, Need: 1, WithinMS: 1}},
+		{ID: "b", Effect: evidence.Defer, Delay: &evidence.Delay{ForMS: 1, EveryMS: 1}},
+	}
+	for phase, want := range map[evidence.Phase][2]situation{
+		evidence.PhaseStep: {ruleAllowed, ruleDefers}, evidence.PhaseAdmit: {ruleDenied, ruleDenied},
+		evidence.PhaseIntegrity: {ruleDenied, ruleDenied}, "": {ruleDenied, ruleDenied},
+	} {
+		f.Phase = phase
+		require.Equal(t, want, [2]situation{judge(&f, results[:1]), judge(&f, results[1:])}, phase)
+	}
 }
 
 // fakeProgram answers with what it is given.
@@ -80,7 +103,7 @@ func TestStrangePrograms(t *testing.T) {
 		results := evaluate([]*rule{r}, newInput(&f))
 		require.Len(t, results, 1)
 		require.Equal(t, evidence.RuleResult{ID: "a", Effect: evidence.Deny, Error: tt.want}, results[0])
-		require.Equal(t, ruleFailed, judge(f.Phase, results))
+		require.Equal(t, ruleFailed, judge(&f, results))
 	}
 }
 

@@ -3,6 +3,7 @@ package policy
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/policy/catalogue"
@@ -39,6 +40,8 @@ const (
 	MaxArgs = catalogue.MaxArgs
 	// MaxResult is the size of the largest result, in bytes.
 	MaxResult = 256 << 10
+	// MaxSaid is how many words of people may have been said of a step.
+	MaxSaid = 256
 )
 
 // errFacts means that facts are not complete or outside of the bounds.
@@ -55,6 +58,13 @@ func checkFacts(f evidence.Facts) error {
 		return fmt.Errorf("%w: more than %d entries of context", errFacts, MaxContext)
 	case len(f.Probes) > MaxProbes:
 		return fmt.Errorf("%w: more than %d probes", errFacts, MaxProbes)
+	case len(f.Said) > MaxSaid:
+		return fmt.Errorf("%w: more than %d approvals", errFacts, MaxSaid)
+	case slices.Contains(f.Said, nil):
+		return fmt.Errorf("%w: an approval is missing", errFacts)
+	case len(f.Said) > 0 && f.Requester == "":
+		// Without the requester nobody can tell whether he approved himself.
+		return fmt.Errorf("%w: approvals, and no requester", errFacts)
 	case !textsFit(f):
 		return fmt.Errorf("%w: a text is longer than %d bytes", errFacts, MaxText)
 	case !valuesFit(f):

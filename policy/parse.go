@@ -31,7 +31,8 @@ var (
 //
 // The error is [ErrBundle] with every problem found, not only the first: an
 // unknown field, a rule that does not compile, is not true or false, costs
-// too much, or concerns no action. A bundle with an error is never returned.
+// too much, concerns no action, or has an effect that its phase does not have
+// or that is not complete. A bundle with an error is never returned.
 // Parse keeps a copy of data.
 func Parse(name string, data []byte, cat *catalogue.Catalogue) (*Bundle, error) {
 	doc, err := strict.Parse(name, data)
@@ -81,7 +82,7 @@ func (b *Bundle) parseRules(doc *strict.Doc, top strict.Map) {
 }
 
 func parseRule(doc *strict.Doc, n *strict.Node) (*rule, strict.Map) {
-	m := doc.Map(n, []string{"id", "phase", "when", "effect"}, "actions", "message")
+	m := doc.Map(n, []string{"id", "phase", "when", "effect"}, "actions", "message", "approval", "defer")
 	r := &rule{info: RuleInfo{
 		ID:      m.String("id"),
 		Phase:   evidence.Phase(m.String("phase")),
@@ -95,7 +96,7 @@ func parseRule(doc *strict.Doc, n *strict.Node) (*rule, strict.Map) {
 	if m.Get("phase") != nil && !known(r.info.Phase) {
 		doc.Errorf(m.Place("phase"), "rule %s: phase: want admit, step or integrity, got %q", r.info.ID, r.info.Phase)
 	}
-	checkEffect(doc, m, r)
+	parseEffect(doc, m, r)
 	if len(r.info.Message) > MaxMessage || strings.Contains(strings.TrimSpace(r.info.Message), "\n") {
 		doc.Errorf(m.Place("message"), "rule %s: message: want one line of at most %d bytes", r.info.ID, MaxMessage)
 	}
@@ -114,18 +115,6 @@ func compileNode(doc *strict.Doc, when *strict.Node, r *rule) {
 		compile(doc, when, r)
 	default:
 		doc.Errorf(when.Pos, "rule %s: when: want an expression, got %v", r.info.ID, when.Kind)
-	}
-}
-
-// checkEffect notes an effect that the phase does not have. Integrity goes on
-// unless a rule objects, so there an allow rule would say nothing.
-func checkEffect(doc *strict.Doc, m strict.Map, r *rule) {
-	switch {
-	case m.Get("effect") == nil:
-	case r.info.Effect != evidence.Allow && r.info.Effect != evidence.Deny:
-		doc.Errorf(m.Place("effect"), "rule %s: effect: want allow or deny, got %q", r.info.ID, r.info.Effect)
-	case r.info.Phase == evidence.PhaseIntegrity && r.info.Effect == evidence.Allow:
-		doc.Errorf(m.Place("effect"), "rule %s: effect: rules of phase integrity can only deny", r.info.ID)
 	}
 }
 

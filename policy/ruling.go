@@ -1,24 +1,24 @@
 package policy
 
-import (
-	"fmt"
-	"strings"
-
-	"github.com/interlock-run/interlock/evidence"
-)
+import "github.com/interlock-run/interlock/evidence"
 
 // A situation is what was found out about a question. It is kept apart from
-// the effect, which is what is done about it. The zero situation denies.
+// the effect, which is what is done about it. The zero situation denies. Of
+// two situations the one that stands first here is the stronger.
 type situation int
 
 const (
 	unjudged      situation = iota // there is no bundle, or the phase is unknown
 	badFacts                       // the facts are not complete or too large
 	unknownAction                  // the catalogue does not have the action
-	ruleFailed                     // a rule could not be evaluated
 	ruleDenied                     // a rule said deny
+	ruleFailed                     // a rule could not be evaluated
+	personRefused                  // a person said no to the step
+	askImpossible                  // a rule asks for more people than there are
+	ruleDefers                     // a rule said not yet
+	ruleAsks                       // a rule asks for approvals that are not there
+	ruleAllowed                    // a rule allows, or has the approvals that it asks for
 	nothingSaid                    // no rule matched
-	ruleAllowed                    // a rule said allow, and none said deny
 	noObjection                    // phase integrity: no rule said deny
 )
 
@@ -28,6 +28,10 @@ func (s situation) effect() evidence.Effect {
 	switch s {
 	case ruleAllowed, noObjection:
 		return evidence.Allow
+	case ruleAsks:
+		return evidence.StepUp
+	case ruleDefers:
+		return evidence.Defer
 	default:
 		return evidence.Deny
 	}
@@ -44,44 +48,20 @@ func (s situation) cause() string {
 		return "policy.error"
 	case unknownAction:
 		return "action.unknown"
+	case personRefused:
+		return "policy.step_up.refused"
+	case askImpossible:
+		return "policy.step_up.impossible"
+	case ruleDefers:
+		return "policy.defer"
+	case ruleAsks:
+		return "policy.step_up"
 	default:
 		return "policy.default"
 	}
 }
 
 // conclude puts a ruling together.
-func conclude(s situation, results []evidence.RuleResult, detail string) evidence.Ruling {
-	return evidence.Ruling{Effect: s.effect(), Rules: results, Cause: s.cause(), Reason: reason(s, results, detail)}
-}
-
-// reason says in one sentence which rule settled the matter.
-func reason(s situation, results []evidence.RuleResult, detail string) string {
-	for _, r := range results {
-		switch {
-		case s == ruleFailed && r.Error != "":
-			return bounded(fmt.Sprintf("rule %s could not be evaluated: %s", r.ID, r.Error))
-		case s == ruleDenied && r.Error == "" && r.Effect != evidence.Allow:
-			return bounded(fmt.Sprintf("denied by rule %s%s", r.ID, because(r.Message)))
-		case s == ruleAllowed:
-			return bounded(fmt.Sprintf("allowed by rule %s%s", r.ID, because(r.Message)))
-		}
-	}
-	switch s {
-	case badFacts:
-		return strings.TrimSuffix("the facts are not complete: "+detail, ": ")
-	case unknownAction:
-		return "the action is not in the catalogue"
-	case nothingSaid:
-		return "no rule allows it"
-	case noObjection:
-		return "no rule objects"
-	}
-	return "there are no rules for this question"
-}
-
-func because(message string) string {
-	if message == "" {
-		return ""
-	}
-	return ": " + message
+func conclude(s situation, f *evidence.Facts, results []evidence.RuleResult, detail string) evidence.Ruling {
+	return evidence.Ruling{Effect: s.effect(), Rules: results, Cause: s.cause(), Reason: reason(s, f, results, detail)}
 }

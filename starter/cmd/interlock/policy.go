@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -116,10 +117,13 @@ func (a *app) rules(b *policy.Bundle) {
 			Effect  evidence.Effect `json:"effect"`
 			When    string          `json:"when"`
 			Message string          `json:"message,omitempty"`
+
+			Approval *evidence.Ask   `json:"approval,omitempty"`
+			Defer    *evidence.Delay `json:"defer,omitempty"`
 		}
 		rules := []rule{}
 		for _, r := range b.Rules() {
-			rules = append(rules, rule{r.ID, r.Phase, r.Actions, r.Effect, r.When, r.Message})
+			rules = append(rules, rule{r.ID, r.Phase, r.Actions, r.Effect, r.When, r.Message, r.Approval, r.Defer})
 		}
 		a.encode(a.out, struct {
 			Policy evidence.PolicyRef `json:"policy"`
@@ -129,8 +133,20 @@ func (a *app) rules(b *policy.Bundle) {
 	}
 	fmt.Fprintf(a.out, "policy %s, version %d, digest %s\n", plain(b.Name()), b.Version(), b.Digest().Short())
 	for _, r := range b.Rules() {
-		fmt.Fprintf(a.out, "  %-9s  %-5s  %s %s\n", r.Phase, r.Effect, plain(r.ID), plain(strings.Join(r.Actions, ", ")))
+		fmt.Fprintf(a.out, "  %-9s  %-7s  %s %s%s\n", r.Phase, r.Effect, plain(r.ID), plain(strings.Join(r.Actions, ", ")), plain(waitsFor(r)))
 	}
+}
+
+// waitsFor says what a rule has a step wait for, or nothing.
+func waitsFor(r policy.RuleInfo) string {
+	length := func(ms int64) time.Duration { return time.Duration(ms) * time.Millisecond }
+	switch {
+	case r.Approval != nil:
+		return fmt.Sprintf(" (%d of %s, within %v)", r.Approval.Need, strings.Join(r.Approval.By, ", "), length(r.Approval.WithinMS))
+	case r.Defer != nil:
+		return fmt.Sprintf(" (for %v, every %v)", length(r.Defer.ForMS), length(r.Defer.EveryMS))
+	}
+	return ""
 }
 
 // errCases means that cases did not pass.
