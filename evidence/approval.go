@@ -73,13 +73,14 @@ func checkLine(name, text string) error {
 type Approved struct {
 	Step     string `json:"step"`
 	Approver string `json:"approver"`
+	Holder   string `json:"holder"` // who that is; see [Key.Holder]
 	Word     Word   `json:"word"`
 	Note     string `json:"note,omitempty"`
 	At       Time   `json:"at"`
 }
 
-func approved(a *Approval) Approved {
-	return Approved{Step: a.Step, Approver: a.Approver, Word: a.Word, Note: a.Note, At: a.At}
+func approved(holder string, a *Approval) Approved {
+	return Approved{Step: a.Step, Approver: a.Approver, Holder: holder, Word: a.Word, Note: a.Note, At: a.At}
 }
 
 // An Approvals is what has been said of one step, in order, for those who ask
@@ -97,9 +98,16 @@ func (a Approvals) Met(ask *Ask, requester string, now Time) bool {
 	return len(a.counted(ask, requester, now)) >= ask.Need
 }
 
-// Missing returns how many more people must approve before ask is met.
+// Missing returns how many more people must approve before ask is met: 0 if it
+// is, and at least 1 if it is not, even if it can never be.
 func (a Approvals) Missing(ask *Ask, requester string, now Time) int {
-	return max(0, ask.Need-len(a.counted(ask, requester, now)))
+	switch {
+	case a.Met(ask, requester, now):
+		return 0
+	case ask == nil:
+		return 1
+	}
+	return max(1, ask.Need-len(a.counted(ask, requester, now)))
 }
 
 // counted returns the different people whose approvals count.

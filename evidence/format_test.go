@@ -80,7 +80,7 @@ func example(t *testing.T) string {
 // types: every member, in its order.
 func TestFormatMembers(t *testing.T) {
 	text := format(t)
-	for _, p := range []Predicate{&Request{}, &Grant{}, &Decision{}, &Outcome{}, &Signal{}, &Handover{}, &Takeover{}, &Halt{}, &Seal{}, &Resolution{}, &Attestation{}} {
+	for _, p := range []Predicate{&Request{}, &Grant{}, &Decision{}, &Outcome{}, &Signal{}, &Handover{}, &Takeover{}, &Halt{}, &Seal{}, &Approval{}, &Order{}, &Rejection{}, &Resolution{}, &Attestation{}} {
 		_, section, ok := strings.Cut(text, "\n### "+string(p.Kind())+"\n")
 		section, _, _ = strings.Cut(section, "\n#")
 		var got []string
@@ -93,6 +93,7 @@ func TestFormatMembers(t *testing.T) {
 	}
 	for name, v := range map[string]any{
 		"binding": Binding{}, "policy": PolicyRef{}, "lease": Lease{}, "terms": Terms{}, "rule": RuleResult{}, "probe": Probe{}, "process": Process{}, "attested": Attested{},
+		"ask": Ask{}, "delay": Delay{}, "scope": Scope{}, "position": Position{},
 	} {
 		line := regexp.MustCompile(`(?m)^- \*\*` + name + `\*\*: (.*)$`).FindString(text)
 		var got []string

@@ -14,8 +14,9 @@ var ErrUngoverned = errors.New("not governed")
 // verifier adds each record of a proof, and both hold it to the same rules.
 //
 // A Lineage neither verifies signatures nor computes links; see [Trust.Open]
-// and [Chain]. The zero Lineage is empty and ready. It is not safe for
-// concurrent use.
+// and [Chain]. Who is who it knows from [Record.Holder], so its records must
+// have been opened; [ReadUnverified] is for the others. The zero Lineage is
+// empty and ready. It is not safe for concurrent use.
 type Lineage struct {
 	count    int
 	subject  Subject
@@ -33,18 +34,20 @@ type Lineage struct {
 	sealed   Digest // record digest of the seal
 	last     Time   // of the control plane's records
 	lease    Lease
-	renewed  uint64 // number of the lease of the newest good signal
-	orders   uint64 // how many orders the authority knew
+	renewed  uint64   // number of the lease of the newest good signal
+	orders   Position // of the chain of orders, as decisions knew it
+	watched  Position // the same, as signals knew it
 	order    *Record
 	rejected map[Digest]bool // messages
 	signers  map[string]bool // ids of the keys that signed records
+
+	unverified bool // see ReadUnverified
 }
 
 // lineageStep is what the records say of one step of the plan.
 type lineageStep struct {
-	plan      *Step
-	requester string  // whose key signed the request
-	decision  *Record // the one that stands
+	plan     *Step
+	decision *Record // the one that stands
 	wait
 	outcome  *Outcome
 	resolved *Resolution
@@ -127,7 +130,7 @@ func (l *Lineage) addRequest(r *Record, p *Request) error {
 	l.request = r
 	l.steps = make(map[string]*lineageStep, len(p.Steps))
 	for i := range p.Steps {
-		l.steps[p.Steps[i].ID] = &lineageStep{plan: &p.Steps[i], requester: r.Holder}
+		l.steps[p.Steps[i].ID] = &lineageStep{plan: &p.Steps[i]}
 	}
 	return nil
 }
@@ -154,7 +157,8 @@ func (l *Lineage) addGrant(r *Record, g *Grant) error {
 	case g.Lease.Number != 1 || !leaseFits(g.Lease, g.At, g.Terms):
 		return ungoverned(r, "its lease is not the first, or too long")
 	}
-	l.grant, l.bound, l.lease, l.orders = r, g.Binding, g.Lease, g.Orders.Seq
+	l.grant, l.bound, l.lease = r, g.Binding, g.Lease
+	l.orders, l.watched = g.Orders, g.Orders
 	return nil
 }
 
@@ -173,6 +177,8 @@ func (l *Lineage) addSignal(r *Record, s *Signal) error {
 		return ungoverned(r, "its lease is too long, or no renewal")
 	case !good && s.Lease != Lease{}:
 		return ungoverned(r, "it renews the lease although a probe failed")
+	case !s.Orders.follows(l.watched):
+		return ungoverned(r, "it knows fewer or other orders than the signal before it")
 	}
 	for _, w := range s.Workers {
 		if d, _ := l.Decided(w.Step); d == nil || !d.Effect.Allows() {
@@ -180,6 +186,7 @@ func (l *Lineage) addSignal(r *Record, s *Signal) error {
 		}
 	}
 	l.signals++
+	l.watched = s.Orders
 	if good {
 		l.renewed = s.Lease.Number
 		return nil
@@ -222,7 +229,7 @@ func (l *Lineage) belongs(r *Record, grant Digest, b Binding) error {
 func rulesAllow(rules []RuleResult) bool {
 	allowed := false
 	for _, r := range rules {
-		if !r.Effect.Allows() || r.Error != "" {
+		if !r.Effect.Allows() || r.Error != "" || !r.complete() {
 			return false
 		}
 		allowed = true

@@ -14,7 +14,8 @@ func (l *Lineage) sign(r *Record) {
 func (l *Lineage) Signed(key string) bool { return l.signers[key] }
 
 // Concerns reports whether o stops this execution, or would have kept it from
-// beginning. A scope of an unknown kind is about every execution.
+// beginning. A scope of an unknown kind is about every execution. Whether the
+// order was meant for this trust domain is for the caller to ask.
 func (l *Lineage) Concerns(o *Order) bool {
 	if o.Does == Restore {
 		return false
@@ -24,7 +25,7 @@ func (l *Lineage) Concerns(o *Order) bool {
 	case ScopeExecution:
 		return l.about().Execution == o.Scope.Value
 	case ScopePrincipal:
-		return req != nil && (req.Principal == o.Scope.Value || l.request.Holder == o.Scope.Value)
+		return req != nil && (l.unverified || req.Principal == o.Scope.Value || l.request.Holder == o.Scope.Value)
 	case ScopePolicy:
 		return req != nil && req.Policy == o.Scope.Value
 	case ScopeAction:
@@ -67,8 +68,14 @@ func (l *Lineage) addOrder(r *Record, o *Order) error {
 // Ordered returns the order that stopped the execution, or nil.
 func (l *Lineage) Ordered() *Record { return l.order }
 
-// Orders returns how many orders the authority knew.
-func (l *Lineage) Orders() uint64 { return l.orders }
+// Orders returns how many orders the newest grant, takeover, or decision that
+// does not deny knew.
+func (l *Lineage) Orders() uint64 { return l.orders.Seq }
+
+// follows reports whether an authority that knew the chain of orders up to old
+// can know it up to p: it is the same chain, or a longer one. A denial needs
+// to know nothing.
+func (p Position) follows(old Position) bool { return p == old || p.Seq > old.Seq }
 
 func (l *Lineage) addRejection(r *Record, p *Rejection) error {
 	if err := l.belongs(r, p.Grant, p.Binding); err != nil {

@@ -1,5 +1,7 @@
 package evidence
 
+import "fmt"
+
 // Request returns the request, or nil if there is none in the chain.
 func (l *Lineage) Request() *Request {
 	if l.request == nil {
@@ -101,3 +103,22 @@ func (l *Lineage) Binding() Binding { return l.bound }
 
 // HandedOver returns the handover that nobody has taken over yet, or nil.
 func (l *Lineage) HandedOver() *Record { return l.handed }
+
+// ReadUnverified returns what records say that were only decoded: for showing,
+// and for finding what to ask for next. It believes everybody, and as it does
+// not know whose key is whose, it does not ask whether enough different people
+// approved. It returns [ErrEnvelope], [ErrStatement], [ErrJSON] or
+// [ErrUngoverned].
+func ReadUnverified(records []Envelope) (*Lineage, error) {
+	l := &Lineage{unverified: true}
+	for i, e := range records {
+		r, err := e.Decode()
+		if err == nil {
+			err = l.Add(r)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("record %d: %w", i, err)
+		}
+	}
+	return l, nil
+}

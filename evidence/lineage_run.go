@@ -74,14 +74,15 @@ func (l *Lineage) addTakeover(r *Record, t *Takeover) error {
 		return ungoverned(r, "it is not bound to another run in epoch %d", next.Epoch)
 	case t.At < l.last:
 		return ungoverned(r, "it is older than the record before it")
-	case t.Orders.Seq < l.orders:
-		return ungoverned(r, "it knows fewer orders than the records before it")
+	case !t.Orders.follows(l.orders) || !t.Orders.follows(l.watched):
+		return ungoverned(r, "it knows fewer or other orders than the records before it")
 	case good && (t.Lease.Number <= max(l.lease.Number, l.renewed) || !leaseFits(t.Lease, t.At, l.Grant().Terms)):
 		return ungoverned(r, "its lease is too long, or no renewal")
 	case !good && t.Lease != Lease{}:
 		return ungoverned(r, "it renews the lease although a probe failed")
 	}
-	l.handed, l.bound, l.orders = nil, t.Binding, t.Orders.Seq
+	l.handed, l.bound = nil, t.Binding
+	l.orders, l.watched = t.Orders, t.Orders
 	if good {
 		l.lease, l.renewed = t.Lease, t.Lease.Number
 		return nil

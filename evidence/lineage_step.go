@@ -39,35 +39,62 @@ func (l *Lineage) addDecision(r *Record, d *Decision) error {
 		return ungoverned(r, "step %q is not allowed, but given a lease", d.Step)
 	case !d.Effect.Waits() && (d.Until != 0 || d.Again != 0):
 		return ungoverned(r, "step %q is decided, but waits", d.Step)
-	case d.Orders.Seq < l.orders:
-		return ungoverned(r, "it knows fewer orders than the records before it")
 	}
-	if err := l.addEffect(r, d, s); err != nil {
-		return err
-	}
-	l.orders = d.Orders.Seq
-	return nil
+	return l.addEffect(r, d, s)
 }
 
 // addEffect adds what d says of s. Whatever is neither an allow nor a wait
-// denies.
+// denies, and that can be said in every state.
 func (l *Lineage) addEffect(r *Record, d *Decision, s *lineageStep) error {
-	switch {
-	case d.Effect.Allows():
-		if err := l.mayAllow(r, d, s); err != nil {
-			return err
+	if !d.Effect.Allows() && !d.Effect.Waits() {
+		if !d.Sends.IsZero() {
+			return ungoverned(r, "step %q is denied, but says what it sends", d.Step)
 		}
-		s.decision, l.lease = r, d.Lease
-	case d.Effect.Waits():
+		s.decision = r
+		l.stop("a step was denied")
+		return nil
+	}
+	if err := l.mayGoOn(r, d, s); err != nil {
+		return err
+	}
+	if d.Effect.Waits() {
 		if err := l.mayWait(r, d, s); err != nil {
 			return err
 		}
 		s.waitFor(r, d)
-	case !d.Sends.IsZero():
-		return ungoverned(r, "step %q is denied, but says what it sends", d.Step)
-	default:
-		s.decision = r
-		l.stop("a step was denied")
+	} else {
+		if err := l.mayAllow(r, d, s); err != nil {
+			return err
+		}
+		s.decision, l.lease = r, d.Lease
+	}
+	l.orders = d.Orders
+	return nil
+}
+
+// mayGoOn reports whether a decision that does not deny can stand here. What
+// was approved is what is sent: of a step that waits that cannot change.
+func (l *Lineage) mayGoOn(r *Record, d *Decision, s *lineageStep) error {
+	does := "is allowed"
+	if d.Effect.Waits() {
+		does = "waits"
+	}
+	switch {
+	case l.stopped != "":
+		return ungoverned(r, "step %q %s although %s", d.Step, does, l.stopped)
+	case s.refused != nil:
+		return ungoverned(r, "step %q %s although %q refused it", d.Step, does, s.refused.Holder)
+	case d.Sends.IsZero():
+		return ungoverned(r, "step %q %s, and does not say what it sends", d.Step, does)
+	case s.waiting != nil && d.Sends != s.waiting.Predicate.(*Decision).Sends:
+		return ungoverned(r, "step %q %s, but sends something else than it waited for", d.Step, does)
+	case !d.Orders.follows(l.orders):
+		return ungoverned(r, "step %q %s by fewer or other orders than the records before know", d.Step, does)
+	}
+	for _, need := range s.plan.Needs {
+		if o := l.steps[need].outcome; o == nil || o.Status != StatusDone {
+			return ungoverned(r, "step %q %s before %q, which it needs, is done", d.Step, does, need)
+		}
 	}
 	return nil
 }
@@ -76,27 +103,12 @@ func (l *Lineage) addEffect(r *Record, d *Decision, s *lineageStep) error {
 func (l *Lineage) mayAllow(r *Record, d *Decision, s *lineageStep) error {
 	g := l.Grant()
 	switch {
-	case l.stopped != "":
-		return ungoverned(r, "step %q is allowed although %s", d.Step, l.stopped)
-	case d.Sends.IsZero():
-		return ungoverned(r, "step %q is allowed to send anything", d.Step)
-	case s.refused != nil:
-		return ungoverned(r, "step %q is allowed although %q refused it", d.Step, s.refused.Holder)
-	case !s.allowedBy(d):
+	case !l.allowedBy(d, s):
 		return ungoverned(r, "step %q is allowed, but not by its rules and approvals", d.Step)
 	case d.At >= g.Expires:
 		return ungoverned(r, "step %q is allowed after the grant expired", d.Step)
 	case !d.Lease.renews(l.lease) || !leaseFits(d.Lease, d.At, g.Terms):
 		return ungoverned(r, "step %q is allowed without a live lease", d.Step)
-	}
-	return l.needsMet(r, d, s)
-}
-
-func (l *Lineage) needsMet(r *Record, d *Decision, s *lineageStep) error {
-	for _, need := range s.plan.Needs {
-		if o := l.steps[need].outcome; o == nil || o.Status != StatusDone {
-			return ungoverned(r, "step %q is decided before %q, which it needs, is done", d.Step, need)
-		}
 	}
 	return nil
 }

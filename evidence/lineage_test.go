@@ -3,6 +3,7 @@ package evidence_test
 import (
 	"reflect"
 	"testing"
+	"time"
 
 	. "github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/evidencetest"
@@ -30,8 +31,12 @@ func TestLineageEmpty(t *testing.T) {
 	switch {
 	case l.Request() != nil, l.Grant() != nil, !l.GrantDigest().IsZero(), l.Refusal() != nil, l.Halted() != nil, l.Sealed() != nil,
 		decision != nil, record != nil, l.Ended(lookup) != nil, len(l.Past()) != 0, l.Binding() != Binding{}, l.Subject() != Subject{},
-		l.Count() != 0, l.Signals() != 0, l.Lease() != Lease{}, l.Stopped() != "", l.Tripped() != "", l.Last() != 0:
+		l.Count() != 0, l.Signals() != 0, l.Lease() != Lease{}, l.Stopped() != "", l.Tripped() != "", l.Last() != 0,
+		l.Limit(lookup, StepUp) != 0, len(l.Said(lookup)) != 0, l.Requester() != "", l.Ordered() != nil, l.Orders() != 0, l.Rejected() != 0, l.Signed(""):
 		t.Errorf("an empty lineage says something: %+v", l)
+	}
+	if waiting, record := l.Waiting(lookup); waiting != nil || record != nil {
+		t.Errorf("a step waits in an empty lineage: %+v", waiting)
 	}
 	if v, cause, ends := l.Judge(func(string) bool { return true }); v == Completed || cause == "" || len(ends) != 0 {
 		t.Errorf("nothing at all is %s, %s, %v", v, cause, ends)
@@ -65,6 +70,15 @@ func TestLineageReads(t *testing.T) {
 	}
 }
 
+// agreed is a step that waits for two people, who have approved.
+func agreed(id string) func(*desk) {
+	return play(open, stepUp(id), approve(id, carol), approve(id, dave))
+}
+
+func knows(orders uint64) func(*Decision) {
+	return func(d *Decision) { d.Orders = Position{Seq: orders, Prev: another} }
+}
+
 // TestLineageAccepts has what only just is allowed, and what the clocks of
 // others may do.
 func TestLineageAccepts(t *testing.T) {
@@ -93,7 +107,43 @@ func TestLineageAccepts(t *testing.T) {
 		"lease of a takeover, renewed":      play(open, signal(), handover(), takeover(), signal(), step(refund)),
 		"worker that attested":              play(open, allow(refund), signal(func(s *Signal) { s.Workers = []Attested{{Step: refund}, {Step: lookup}} })),
 		"handover with steps left to begin": play(request(), grant(), handover(), takeover(), step(lookup)),
-		"second attempt":                    play(open, allow(refund), done(refund, func(o *Outcome) { o.Attempt = 2 })),
+		"approved at once":                  play(open, stepUp(refund), approve(refund, carol, func(a *Approval) { a.At -= 10 }), approve(refund, dave), approved(refund)),
+		"approved at the last moment": play(open, stepUp(refund), approve(refund, carol), pass(599_970*time.Millisecond), approve(refund, dave),
+			signal(), func(d *desk) { d.Approved(refund, with(asks(2, 600_000, carol, dave))) }),
+		"approvals that are only just young enough": play(agreed(refund), approved(refund, with(asks(2, 20, carol, dave)))),
+		"approval that only just has not expired":   play(open, stepUp(refund), approve(refund, carol), approve(refund, dave, func(a *Approval) { a.Expires = a.At + 11 }), approved(refund)),
+		"one of one":                                 play(open, stepUp(refund), approve(refund, erin), approved(refund, with(asks(1, 1000, erin)))),
+		"two rules with people of their own":         play(agreed(refund), approved(refund, with(asks(1, 1000, carol), asks(1, 1000, dave)))),
+		"approved by an approver's other key":        play(open, stepUp(refund), approve(refund, dave), approve(refund, evidencetest.CarolsPhone), approved(refund)),
+		"approved again after it was decided again":  play(open, stepUp(refund), approve(refund, carol), stepUp(refund), approve(refund, carol), approve(refund, dave), approved(refund)),
+		"refused after the own approval":             play(open, stepUp(refund), approve(refund, carol), refuseBy(refund, carol), deny(refund), seal()),
+		"refused with another key after an approval": play(open, stepUp(refund), approve(refund, carol), refuseBy(refund, evidencetest.CarolsPhone), deny(refund), seal()),
+		"handover of a step that was refused":        play(open, stepUp(refund), refuseBy(refund, carol), handover(), takeover(), deny(refund), seal()),
+		"allowed when nothing asks any more":         play(open, stepUp(refund), allow(refund)),
+		"deferred to the last moment":                play(open, later(refund, func(d *Decision) { d.Again = d.Until })),
+		"waits as long as the grant":                 play(open, stepUp(refund, func(d *Decision) { d.Rules, d.Until = asks(1, 3600_000, carol), evidencetest.Start.Add(time.Hour) })),
+		"waits as long as the slower rule":           play(open, stepUp(refund, with(asks(1, 1000, carol), asks(1, 600_000, carol)))),
+		"waits shorter when it is decided anew":      play(open, stepUp(refund), stepUp(refund, func(d *Decision) { d.Until = d.At + 1 })),
+		"waits while another runs": play(request(func(r *Request) { r.Steps[2].Needs = nil }), grant(), step(lookup),
+			allow(refund), stepUp(notify), done(refund), approve(notify, carol), approve(notify, erin), approved(notify), done(notify), seal()),
+		"decided anew after a handover": play(open, stepUp(refund), approve(refund, carol), handover(), takeover(), stepUp(refund), approve(refund, dave), approved(refund)),
+		"deferred across runs":          play(open, later(refund), handover(), takeover(), later(refund), allow(refund)),
+		"more orders, and more": play(open, allow(refund, knows(1)), signal(func(s *Signal) { s.Orders = Position{Seq: 4, Prev: another} }), done(refund),
+			stepUp(notify, knows(2)), handover(), takeover(func(t *Takeover) { t.Orders.Seq = 5 }), func(d *desk) { d.Signal(func(s *Signal) { s.Orders.Seq = 5 }) }),
+		"denied by fewer orders":        play(open, allow(refund, knows(2)), done(refund), deny(notify)),
+		"revoked while it waits":        play(open, stepUp(refund), approve(refund, carol), order(), deny(refund), halt(), seal()),
+		"order about the principal":     play(open, order(scope(ScopePrincipal, evidencetest.Alice)), halt(), seal()),
+		"order about the policy":        play(open, order(scope(ScopePolicy, "refunds")), halt(), seal()),
+		"order about an action":         play(open, order(scope(ScopeAction, "mail.send")), halt(), seal()),
+		"order about the authority":     play(open, order(scope(ScopeKey, evidencetest.Signer(evidencetest.Authority).KeyID())), halt(), seal()),
+		"order about an approver":       play(open, stepUp(refund), approve(refund, carol), order(scope(ScopeKey, evidencetest.Signer(carol).KeyID())), halt(), seal()),
+		"order from before the request": play(open, order(func(o *Order) { o.At = evidencetest.Start - 1000 }), halt(), seal()),
+		"order when all is done":        play(open, step(refund), step(notify), order(), halt(), seal()),
+		"done after an order":           play(open, allow(refund), order(), done(refund), halt(), seal()),
+		"order after a failed step":     play(open, allow(refund), ended(refund, StatusFailed), order(), halt(), seal()),
+		"rejection after a denied step": play(open, deny(refund), rejection(), seal()),
+		"rejection right after another": play(open, rejection(), rejection(), step(refund)),
+		"second attempt":                play(open, allow(refund), done(refund, func(o *Outcome) { o.Attempt = 2 })),
 		"last millisecond of the grant": play(request(), grant(), allow(lookup, func(d *Decision) {
 			d.At = evidencetest.Start.Add(3600e9) - 1
 			d.Lease = Lease{Number: 200, Until: d.At + 1, Nonce: nonce(200)}
@@ -131,6 +181,13 @@ func TestLineageStops(t *testing.T) {
 		{"halt", play(open, halt()), "the execution was halted", ""},
 		{"bad signal, then refused, then halted", play(open, allow(refund), badSignal(), ended(refund, StatusRefused), halt()),
 			"an integrity probe failed", "probe.policy"},
+		{"waits", play(open, stepUp(refund), approve(refund, carol), rejection()), "", ""},
+		{"refused by a person", play(open, stepUp(refund), refuseBy(refund, carol)), "", ""},
+		{"revoked", play(open, order()), "an order stopped it", CauseRevoked},
+		{"killed", play(open, order(scope(ScopeAll, ""))), "an order stopped it", CauseKilled},
+		{"stopped by a worker for a revocation", play(open, allow(refund), ended(refund, StatusCancelled, func(o *Outcome) { o.Cause = CauseRevoked })), "step refund was cancelled", CauseRevoked},
+		{"stopped by a worker for a kill", play(open, allow(refund), ended(refund, StatusUnknown, func(o *Outcome) { o.Cause = CauseKilled })), "step refund was unknown", CauseKilled},
+		{"failed, then killed", play(open, allow(refund), ended(refund, StatusFailed), order(scope(ScopeAll, ""))), "step refund was failed", CauseKilled},
 		{"failed, then a bad signal", play(open, allow(refund), ended(refund, StatusFailed), badSignal()), "step refund was failed", "probe.policy"},
 	}
 	for _, tt := range tests {
@@ -171,6 +228,11 @@ func TestJudge(t *testing.T) {
 		{"halted over completed", play(open, step(refund), step(notify), halt()), all, Halted, "probe.policy"},
 		{"denied over failed", play(request(independent), grant(), step(lookup), allow(refund), ended(refund, StatusFailed), deny(notify)), all, Denied, "policy.deny"},
 		{"the first cause in the order of the plan", play(both(StatusFailed, StatusFailed)), all, Failed, "step.failed"},
+		{"waits", play(open, stepUp(refund)), all, Cancelled, CauseCancelled},
+		{"refused by a person, not decided", play(open, stepUp(refund), refuseBy(refund, carol)), all, Cancelled, CauseCancelled},
+		{"refused by a person", play(open, stepUp(refund), refuseBy(refund, carol), deny(refund)), all, Denied, "policy.deny"},
+		{"an order, no halt yet", play(open, order()), all, Cancelled, CauseCancelled},
+		{"approved and begun", play(agreed(refund), approved(refund)), all, Unresolved, CauseNoOutcome},
 		{"refused, no halt yet", play(open, allow(refund), ended(refund, StatusRefused)), all, Cancelled, CauseCancelled},
 	}
 	for _, tt := range tests {

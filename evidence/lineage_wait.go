@@ -26,42 +26,60 @@ func (w *wait) waitFor(r *Record, d *Decision) {
 func (l *Lineage) mayWait(r *Record, d *Decision, s *lineageStep) error {
 	limit, again := s.limits[d.Effect]
 	switch {
-	case l.stopped != "":
-		return ungoverned(r, "step %q waits although %s", d.Step, l.stopped)
-	case d.Sends.IsZero():
-		return ungoverned(r, "step %q waits, and does not say what it would send", d.Step)
 	case d.Until <= d.At || d.Until > l.Grant().Expires || again && d.Until > limit:
 		return ungoverned(r, "step %q waits for too long, or not at all", d.Step)
 	case (d.Effect == Defer) != (d.Again != 0) || d.Again != 0 && (d.Again <= d.At || d.Again > d.Until):
 		return ungoverned(r, "step %q is asked for again at no time within its wait", d.Step)
-	case !rulesWait(d.Rules, d.Effect):
-		return ungoverned(r, "step %q waits, but not by its rules", d.Step)
+	case int64(d.Until-d.At) > rulesWait(d.Rules, d.Effect):
+		return ungoverned(r, "step %q waits, but not by its rules, or for longer than they say", d.Step)
 	}
-	return l.needsMet(r, d, s)
+	return nil
 }
 
-// rulesWait reports whether a rule has the effect, completely, and none denies
-// or failed.
-func rulesWait(rules []RuleResult, effect Effect) bool {
-	waits := false
-	for _, r := range rules {
-		if r.Error != "" || !r.Effect.Allows() && !r.Effect.Waits() {
-			return false
+// rulesWait returns for how many milliseconds rules wait that have the effect,
+// by the one that waits longest; 0 if there is none, or one denies, failed or
+// does not say all that its effect needs.
+func rulesWait(rules []RuleResult, effect Effect) int64 {
+	var longest int64
+	for i := range rules {
+		r := &rules[i]
+		switch {
+		case r.Error != "" || !r.complete() || !r.Effect.Allows() && !r.Effect.Waits():
+			return 0
+		case r.Effect != effect:
+		case effect == StepUp:
+			longest = max(longest, r.Ask.WithinMS)
+		default:
+			longest = max(longest, r.Delay.ForMS)
 		}
-		waits = waits || r.Effect == effect && r.complete()
 	}
-	return waits
+	return longest
 }
 
-// complete reports whether r says what its effect needs.
+// complete reports whether r says what its effect needs, and nothing that is
+// for another.
 func (r *RuleResult) complete() bool {
+	if (r.Ask != nil) != (r.Effect == StepUp) || (r.Delay != nil) != (r.Effect == Defer) {
+		return false
+	}
 	switch r.Effect {
 	case StepUp:
-		return r.Ask != nil && r.Ask.Need >= 1 && r.Ask.WithinMS >= 1 && len(r.Ask.By) >= r.Ask.Need
+		return r.Ask.WithinMS >= 1 && r.Ask.Need >= 1 && r.Ask.people() >= r.Ask.Need
 	case Defer:
-		return r.Delay != nil && r.Delay.ForMS >= 1 && r.Delay.EveryMS >= 1
+		return r.Delay.ForMS >= 1 && r.Delay.EveryMS >= 1
 	}
 	return true
+}
+
+// people returns how many different people are asked.
+func (a *Ask) people() int {
+	names := map[string]bool{}
+	for _, name := range a.By {
+		if name != "" {
+			names[name] = true
+		}
+	}
+	return len(names)
 }
 
 // Granted reports whether one rule of a decision made at the time now lets its
@@ -69,19 +87,22 @@ func (r *RuleResult) complete() bool {
 // asks for a delay, denies or failed does not.
 func (r *RuleResult) Granted(said Approvals, requester string, now Time) bool {
 	switch {
-	case r.Error != "":
+	case r.Error != "" || !r.complete():
 		return false
 	case r.Effect == StepUp:
-		return r.complete() && said.Met(r.Ask, requester, now)
+		return said.Met(r.Ask, requester, now)
 	}
 	return r.Effect.Allows()
 }
 
-// allowedBy reports whether the rules of d, with the approvals so far, allow:
-// there is at least one, and each lets the step happen.
-func (s *lineageStep) allowedBy(d *Decision) bool {
+// allowedBy reports whether the rules of d, with the approvals so far, allow s:
+// there is at least one, and each lets the step happen. A lineage that was not
+// verified cannot know whether enough different people approved.
+func (l *Lineage) allowedBy(d *Decision, s *lineageStep) bool {
 	for i := range d.Rules {
-		if !d.Rules[i].Granted(s.said, s.requester, d.At) {
+		r := &d.Rules[i]
+		unknown := l.unverified && r.Effect == StepUp && r.Error == ""
+		if !unknown && !r.Granted(s.said, l.request.Holder, d.At) {
 			return false
 		}
 	}
@@ -93,8 +114,8 @@ func (l *Lineage) addApproval(r *Record, a *Approval) error {
 	switch {
 	case l.grant == nil:
 		return ungoverned(r, "there is no grant")
-	case l.halt != nil || l.stopped != "":
-		return ungoverned(r, "the execution is stopped")
+	case l.stopped != "": // by a halt, too
+		return ungoverned(r, "the execution is stopped: %s", l.stopped)
 	case s == nil || s.waiting == nil || s.decision != nil:
 		return ungoverned(r, "step %.60q does not wait for approval", a.Step)
 	}
@@ -108,15 +129,29 @@ func (l *Lineage) addApproval(r *Record, a *Approval) error {
 		return ungoverned(r, "it is about another action, other arguments or other bytes than step %q", a.Step)
 	case a.At < d.At || a.At >= d.Until:
 		return ungoverned(r, "it was not made while step %q waited", a.Step)
+	case s.refused != nil:
+		return ungoverned(r, "step %q was refused before", a.Step)
+	}
+	if err := l.mayAnswer(r, d, s); err != nil {
+		return err
+	}
+	s.said = append(s.said, r)
+	s.refused = s.said.Refused()
+	return nil
+}
+
+// mayAnswer reports whether the person whose key signed r, an approval, may
+// answer d. A lineage that was not verified does not know who that is.
+func (l *Lineage) mayAnswer(r *Record, d *Decision, s *lineageStep) error {
+	switch {
+	case l.unverified:
 	case r.Holder == "" || r.Holder == l.request.Holder:
 		return ungoverned(r, "whoever asked for the execution cannot say this")
 	case !asked(d, r.Holder):
 		return ungoverned(r, "%.60q was not asked", r.Holder)
-	case s.refused != nil || a.Word == Approve && s.spoke(r.Holder, s.waiting.Digest):
-		return ungoverned(r, "%.60q, or somebody who refused, has spoken before", r.Holder)
+	case r.Predicate.(*Approval).Word == Approve && s.spoke(r.Holder, s.waiting.Digest):
+		return ungoverned(r, "%.60q has approved before", r.Holder)
 	}
-	s.said = append(s.said, r)
-	s.refused = s.said.Refused()
 	return nil
 }
 
@@ -127,7 +162,8 @@ func asked(d *Decision, holder string) bool {
 	})
 }
 
-// spoke reports whether holder has answered the decision already.
+// spoke reports whether holder has answered the decision already. Whoever has
+// approved may still refuse.
 func (w *wait) spoke(holder string, decision Digest) bool {
 	return slices.ContainsFunc(w.said, func(r *Record) bool {
 		return r.Holder == holder && r.Predicate.(*Approval).Decision == decision

@@ -38,7 +38,12 @@ type Scope struct {
 }
 
 // String returns s for people, such as "principal ann".
-func (s Scope) String() string { return strings.TrimSpace(string(s.Kind) + " " + s.Value) }
+func (s Scope) String() string {
+	if s.Value == "" {
+		return string(s.Kind)
+	}
+	return string(s.Kind) + " " + s.Value
+}
 
 // An Order is what a revoker says of many executions, or of one: that they
 // stop, or that an earlier order is undone. Orders have a chain of their own
@@ -78,7 +83,7 @@ func (o *Order) check() error {
 		return fmt.Errorf("%w: scope %q: want a value for every kind but all", ErrField, o.Scope)
 	case (o.Does == Restore) == o.Undoes.IsZero():
 		return fmt.Errorf("%w: an order that restores says what it undoes, and no other does", ErrField)
-	case strings.TrimSpace(o.Reason) == "":
+	case strings.Trim(o.Reason, " ") == "":
 		return fmt.Errorf("%w: no reason: say in one sentence why", ErrField)
 	case o.Audience == "":
 		return fmt.Errorf("%w: no audience: want the domain of the trust root", ErrField)

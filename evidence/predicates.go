@@ -116,8 +116,9 @@ type RuleResult struct {
 }
 
 // An Ask is what a rule asks for that says step_up: the approval of Need
-// people out of By, each given within WithinMS milliseconds of the decision
-// that asks, and still so long ago at most when the step is decided anew.
+// different people out of By, each given while the step waits, which is
+// WithinMS milliseconds at most, and given so long ago at most when the step is
+// decided anew.
 type Ask struct {
 	By       []string `json:"by"` // holders of approvers' keys; see [Key.Holder]
 	Need     int      `json:"need"`

@@ -28,6 +28,7 @@ func wrongSignals() []wrongChain {
 		on("signal with a lease without a nonce", lease, func(s *Signal) { s.Lease.Nonce = "" }),
 		on("signal of a worker whose step was not decided", "which was not allowed", func(s *Signal) { s.Workers = []Attested{{Step: refund}} }),
 		{"signal of a worker whose step was denied", "which was not allowed", play(open, deny(refund), signal(func(s *Signal) { s.Workers = []Attested{{Step: refund}} }), seal())},
+		{"signal of a worker whose step waits", "which was not allowed", play(open, stepUp(refund), signal(func(s *Signal) { s.Workers = []Attested{{Step: refund}} }), seal())},
 		{"attestation in a chain", "its kind is unknown", play(open, attestation(), seal())},
 		{"signal after a halt", "it comes after the halt", play(open, halt(), signal(), seal())},
 	}
@@ -57,12 +58,16 @@ func wrongEnds() []wrongChain {
 		{"no halt after a refused step", "a check failed, but there is no halt", play(open, allow(refund), ended(refund, StatusRefused), seal())},
 		{"no halt after a worker was unfit", "a check failed, but there is no halt", play(open, allow(refund), ended(refund, StatusCancelled, func(o *Outcome) { o.Cause = CauseUnfit }), seal())},
 		{"no halt after a worker was cut off", "a check failed, but there is no halt", play(open, allow(refund), ended(refund, StatusUnknown, func(o *Outcome) { o.Cause = CauseCutOff }), seal())},
+		{"no halt after a worker saw an order", "a check failed, but there is no halt", play(open, allow(refund), ended(refund, StatusCancelled, func(o *Outcome) { o.Cause = CauseKilled }), seal())},
+		{"no halt after a worker saw a revocation", "a check failed, but there is no halt", play(open, allow(refund), ended(refund, StatusCancelled, func(o *Outcome) { o.Cause = CauseRevoked }), seal())},
 		{"no halt after a lapsed lease", "a check failed, but there is no halt", play(open, allow(refund), ended(refund, StatusCancelled, lapsed), seal())},
 		on("step ends otherwise", ends, func(s *Seal) { s.Steps[1].State = StateDone }),
 		on("step left out of the seal", ends, func(s *Seal) { s.Steps = s.Steps[:2] }),
 		on("steps of the seal swapped", ends, func(s *Seal) { s.Steps[0], s.Steps[2] = s.Steps[2], s.Steps[0] }),
 		on("step of the seal with another action", ends, func(s *Seal) { s.Steps[2].Action = "mail.read" }),
 		{"unresolved claimed of a step not decided", ends, play(open, seal(func(s *Seal) { s.Steps[1].State = StateUnresolved }))},
+		{"unresolved claimed of a step that waits", ends, play(open, stepUp(refund), lost(refund), seal(func(s *Seal) { s.Steps[1].State = StateUnresolved }))},
+		{"denied claimed of a step that waits", ends, play(open, stepUp(refund), seal(func(s *Seal) { s.Steps[1].State = StateDenied }))},
 		{"unresolved claimed of a denied step", ends, play(open, deny(refund), seal(func(s *Seal) { s.Steps[1].State = StateUnresolved }))},
 		on("verdict better than the records", verdict, func(s *Seal) { s.Verdict = Completed }),
 		on("verdict for another cause", verdict, func(s *Seal) { s.Cause = "step.cancelled" }),
@@ -72,6 +77,7 @@ func wrongEnds() []wrongChain {
 		{"halted, but failed", verdict, play(open, allow(refund), ended(refund, StatusFailed), halt(), seal(func(s *Seal) {
 			s.Verdict, s.Cause = Failed, "step.failed"
 		}))},
+		{"a step waits, but completed", verdict, play(open, stepUp(refund), seal(func(s *Seal) { s.Verdict, s.Cause = Completed, CauseCompleted }))},
 		{"not all steps, but completed", verdict, play(open, seal(func(s *Seal) { s.Verdict, s.Cause = Completed, CauseCompleted }))},
 		{"denied, but cancelled", verdict, play(request(), refuse(), seal(func(s *Seal) { s.Verdict, s.Cause = Cancelled, CauseCancelled }))},
 	}

@@ -13,7 +13,7 @@ func wrongDecisions() []wrongChain {
 		return wrongChain{name, finding, play(open, allow(refund, edit), seal())}
 	}
 	const plan, pinned, older, lease = "with this action and these arguments is not in the plan",
-		"its request, policy or catalogue is not the grant's", "it has no cause, or is older", "without a live lease"
+		"its request, principal, policy or catalogue is not the grant's", "it has no cause, or is older", "without a live lease"
 	return []wrongChain{
 		{"decision without a grant", "decision: there is no grant", play(request(), allow(lookup), seal())},
 		on("decision of another grant", "it names another grant", func(d *Decision) { d.Grant = another }),
@@ -25,6 +25,8 @@ func wrongDecisions() []wrongChain {
 		{"step decided twice", "was decided before", play(open, deny(refund), deny(refund), seal())},
 		{"step allowed after it was denied", "was decided before", play(open, deny(refund), allow(refund), seal())},
 		on("decision on another request", pinned, func(d *Decision) { d.Request = another }),
+		on("decision for another principal", pinned, func(d *Decision) { d.Principal = evidencetest.Bob }),
+		on("decision for no principal", pinned, func(d *Decision) { d.Principal = "" }),
 		on("decision under another policy digest", pinned, func(d *Decision) { d.Policy.Digest = another }),
 		on("decision under another policy version", pinned, func(d *Decision) { d.Policy.Version++ }),
 		on("decision under another catalogue", pinned, func(d *Decision) { d.Catalogue = another }),
@@ -32,9 +34,11 @@ func wrongDecisions() []wrongChain {
 		on("decision without a cause", older, func(d *Decision) { d.Cause = "" }),
 		on("decision older than the grant", older, func(d *Decision) { d.At = evidencetest.Start }),
 		{"decision older than a signal", older, play(open, signal(), allow(refund, func(d *Decision) { d.At -= 15 }), seal())},
-		{"denial with a lease", "is denied, but given a lease", play(open, deny(refund, func(d *Decision) { d.Lease.Number = 1 }), seal())},
+		{"denial with a lease", "is not allowed, but given a lease", play(open, deny(refund, func(d *Decision) { d.Lease.Number = 1 }), seal())},
 		{"denial of a step that says what it sends", "is denied, but says what it sends", play(open, deny(refund, func(d *Decision) { d.Sends = another }), seal())},
-		on("allowed to send anything", "is allowed to send anything", func(d *Decision) { d.Sends = Digest{} }),
+		on("allowed until a time", "is decided, but waits", func(d *Decision) { d.Until = d.At + 1 }),
+		{"denial that is decided again", "is decided, but waits", play(open, deny(refund, func(d *Decision) { d.Again = d.At + 1 }), seal())},
+		on("allowed to send anything", "is allowed, and does not say what it sends", func(d *Decision) { d.Sends = Digest{} }),
 		{"allowed after a halt", "it comes after the halt", play(open, halt(), allow(refund), seal())},
 		{"denied after a halt", "it comes after the halt", play(open, halt(), deny(refund), seal())},
 		{"allowed after a bad signal", "although an integrity probe failed", play(open, badSignal(), allow(refund), halt(), seal())},
@@ -90,6 +94,10 @@ func wrongRefusals() []wrongChain {
 		on("denial that says what it sends", names, func(d *Decision) { d.Sends = another }),
 		on("denial with an idempotency key", names, func(d *Decision) { d.Key = "k" }),
 		on("denial that names a grant", names, func(d *Decision) { d.Grant = another }),
+		on("denial in a principal's name", names, func(d *Decision) { d.Principal = evidencetest.Alice }),
+		on("denial of the request that waits", names, func(d *Decision) { d.Effect = StepUp }),
+		on("denial of the request until a time", names, func(d *Decision) { d.Until = d.At + 1 }),
+		on("denial of the request that is decided again", names, func(d *Decision) { d.Again = d.At + 1 }),
 		on("denial with a lease of the request", names, func(d *Decision) { d.Lease.Number = 1 }),
 		{"outcome after a denial", "outcome: there is no grant", play(request(), refuse(), done(lookup), seal())},
 		{"signal after a denial", "signal: there is no grant", play(request(), refuse(), signal(), seal())},
@@ -106,6 +114,10 @@ func wrongOutcomes() []wrongChain {
 		on("outcome of no step", without, func(o *Outcome) { o.Step = "refund2" }),
 		on("outcome of another step's decision", without, func(o *Outcome) { o.Step = notify }),
 		on("outcome of another decision", without, func(o *Outcome) { o.Decision = another }),
+		{"outcome of a step that waits", without, play(open, stepUp(refund), func(d *desk) {
+			waits := newest(d)
+			d.Done(refund, func(o *Outcome) { o.Decision = waits })
+		}, seal())},
 		{"outcome of a denied step", "although it was denied", play(open, deny(refund), done(refund), seal())},
 		{"two outcomes of a step", "has two outcomes", play(open, step(refund), done(refund), seal())},
 		{"outcome after a halt", "it comes after the halt", play(open, allow(refund), halt(), done(refund), seal())},

@@ -43,6 +43,27 @@ func handover(edits ...func(*Handover)) func(*desk) {
 func takeover(edits ...func(*Takeover)) func(*desk) {
 	return func(d *desk) { d.Takeover(edits...) }
 }
+func stepUp(id string, edits ...func(*Decision)) func(*desk) {
+	return func(d *desk) { d.StepUp(id, edits...) }
+}
+func later(id string, edits ...func(*Decision)) func(*desk) {
+	return func(d *desk) { d.Defer(id, edits...) }
+}
+func approve(id, name string, edits ...func(*Approval)) func(*desk) {
+	return func(d *desk) { d.Approve(id, name, edits...) }
+}
+func refuseBy(id, name string, edits ...func(*Approval)) func(*desk) {
+	return func(d *desk) { d.RefuseBy(id, name, edits...) }
+}
+func approved(id string, edits ...func(*Decision)) func(*desk) {
+	return func(d *desk) { d.Approved(id, edits...) }
+}
+func order(edits ...func(*Order)) func(*desk) { return func(d *desk) { d.Order(edits...) } }
+func rejection(edits ...func(*Rejection)) func(*desk) {
+	return func(d *desk) { d.Rejection(edits...) }
+}
+func pass(by time.Duration) func(*desk) { return func(d *desk) { d.Pass(by) } }
+
 func attestation(edits ...func(*Attestation)) func(*desk) {
 	return func(d *desk) { d.Attestation(lookup, edits...) }
 }
@@ -74,6 +95,10 @@ const (
 	lookup = evidencetest.Lookup
 	refund = evidencetest.Refund
 	notify = evidencetest.Notify
+
+	carol = evidencetest.Carol
+	dave  = evidencetest.Dave
+	erin  = evidencetest.Erin
 )
 
 var (
@@ -87,6 +112,11 @@ func wrongChains() []wrongChain {
 	rows = append(rows, wrongOutcomes()...)
 	rows = append(rows, wrongSignals()...)
 	rows = append(rows, wrongRuns()...)
+	rows = append(rows, wrongWaits()...)
+	rows = append(rows, wrongApprovals()...)
+	rows = append(rows, wrongAllows()...)
+	rows = append(rows, wrongOrders()...)
+	rows = append(rows, wrongRejections()...)
 	rows = append(rows, wrongEnds()...)
 	return append(rows, wrongResolutions()...)
 }
@@ -100,7 +130,7 @@ func TestLineageRefuses(t *testing.T) {
 			tt.build(d)
 			var l, before Lineage
 			for i, e := range d.Records() {
-				r, err := e.Decode()
+				r, err := evidencetest.Trust().Open(e)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -142,6 +172,14 @@ func unsealed() []wrongChain {
 		{"request not first", "a request comes first", play(refuse(), request())},
 		{"two requests", "a request comes first", play(request(), request())},
 		{"after the seal", "it comes after the seal", play(open, seal(), deny(refund))},
+		{"approval after the seal", "it comes after the seal", play(open, stepUp(refund), seal(), approve(refund, carol))},
+		{"order after the seal", "it comes after the seal", play(open, seal(), order())},
+		{"rejection after the seal", "it comes after the seal", play(open, seal(), rejection())},
+		{"order first", "order: there is no grant", func(d *desk) {
+			other := evidencetest.New(d.TB())
+			play(open, order())(other)
+			d.Append(other.Records()[len(other.Records())-1])
+		}},
 		{"seal first", "there is neither a grant nor a denial", func(d *desk) {
 			d.Request()
 			d.Seal(func(p *Seal) { p.Request = another })
@@ -201,6 +239,8 @@ func wrongGrants() []wrongChain {
 		g("grant with a rule that failed", "its rules do not allow", func(g *Grant) {
 			g.Rules = append([]RuleResult{{ID: "oops", Effect: Allow, Error: "no such key"}}, g.Rules...)
 		}),
+		g("grant by a rule that asks people", "its rules do not allow", func(g *Grant) { g.Rules = asks(1, 60_000, carol) }),
+		g("grant by a rule that allows and asks", "its rules do not allow", func(g *Grant) { g.Rules = asks(1, 60_000, carol); g.Rules[0].Effect = Allow }),
 		g("grant with no probes", "a probe failed", func(g *Grant) { g.Probes = []Probe{} }),
 		g("grant with a bad probe", "a probe failed", func(g *Grant) {
 			g.Probes = append([]Probe{{Name: "clock", Status: ProbeUnanswered}}, g.Probes...)

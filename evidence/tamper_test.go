@@ -82,7 +82,7 @@ func TestT04Rearranged(t *testing.T) {
 				continue
 			}
 			if r := Verify(trust, &Proof{Records: records}); r.Err() == nil {
-				t.Fatalf("%s: believed although rearranged: %s", ending.Name, order(records, mine, other))
+				t.Fatalf("%s: believed although rearranged: %s", ending.Name, origins(records, mine, other))
 			}
 		}
 	}
@@ -124,8 +124,8 @@ func same(a, b []Envelope) bool {
 	return slices.EqualFunc(a, b, func(a, b Envelope) bool { return a.Digest() == b.Digest() })
 }
 
-// order describes records by where they come from.
-func order(records, mine, other []Envelope) string {
+// origins describes records by where they come from.
+func origins(records, mine, other []Envelope) string {
 	var b bytes.Buffer
 	for _, e := range records {
 		is := func(o Envelope) bool { return o.Digest() == e.Digest() }

@@ -60,6 +60,23 @@ func unauthentic(t *testing.T) []vector {
 		{"resolution signed by the recorder", "has role recorder, not operator", resolvedBy(t, evidencetest.Recorder)},
 		{"resolution signed by a stranger", "is not in the trust root", resolvedBy(t, evidencetest.Stranger)},
 		{"operator's name is not the key's", `it names "olga", its key belongs to "otto"`, resolvedBy(t, evidencetest.OtherOperator)},
+		{"approval signed by a principal", "has role principal, not approver", signedBy(t, evidencetest.Alice, KindApproval)},
+		{"approval signed by the authority", "has role authority, not approver", signedBy(t, evidencetest.Authority, KindApproval)},
+		{"approval signed by an operator", "has role operator, not approver", signedBy(t, evidencetest.Operator, KindApproval)},
+		{"approval signed by a revoker", "has role revoker, not approver", signedBy(t, evidencetest.Revoker, KindApproval)},
+		{"approval signed by a stranger", "is not in the trust root", signedBy(t, evidencetest.Stranger, KindApproval)},
+		{"approver's name is not the key's", `it names "carol", its key belongs to "dave"`, signedBy(t, evidencetest.Dave, KindApproval)},
+		{"approver's name is that of the person", `it names "carol", its key belongs to "carols-phone"`, signedBy(t, evidencetest.CarolsPhone, KindApproval)},
+		{"order signed by the authority", "has role authority, not revoker", signedBy(t, evidencetest.Authority, KindOrder)},
+		{"order signed by an approver", "has role approver, not revoker", signedBy(t, evidencetest.Carol, KindOrder)},
+		{"order signed by a stranger", "is not in the trust root", signedBy(t, evidencetest.Stranger, KindOrder)},
+		{"revoker's name is not the key's", `it names "rosa", its key belongs to "rita"`, func() *Proof {
+			return built(t, play(open, order(func(o *Order) { o.Revoker = "rosa" }), halt(), seal()))
+		}},
+		{"rejection signed by the recorder", "has role recorder, not authority", signedBy(t, evidencetest.Recorder, KindRejection)},
+		{"decision signed by an approver", "has role approver, not authority", signedBy(t, evidencetest.Carol, KindDecision)},
+		{"halt signed by a revoker", "has role revoker, not authority", signedBy(t, evidencetest.Revoker, KindHalt)},
+		{"request signed by an approver", "has role approver, not principal", signedBy(t, evidencetest.Carol, KindRequest)},
 		{"outcome signed by an operator", "has role operator, not worker", signedBy(t, evidencetest.Operator, KindOutcome)},
 		{"worker's name is not the key's", `it names "worker-1", its key belongs to "worker-2"`, signedBy(t, evidencetest.OtherWorker, KindOutcome)},
 	}
@@ -120,6 +137,9 @@ func incomplete(t *testing.T) []vector {
 	found := evidencetest.Proof(t, "unresolved-resolved").Records
 	lost := built(t, play(request(func(r *Request) { r.Nonce = "ff0102030405060708090a0b0c0d0e0f" }), grant(), step(lookup),
 		allow(refund), ended(refund, StatusUnknown), seal())).Records
+	waits := waited(t)
+	otherWaits := built(t, play(request(func(r *Request) { r.Nonce = "ff0102030405060708090a0b0c0d0e0f" }), grant(), step(lookup),
+		stepUp(refund), approve(refund, carol), rejection(), seal())).Records
 	rows := []struct {
 		name, finding string
 		records       []Envelope
@@ -142,6 +162,14 @@ func incomplete(t *testing.T) []vector {
 		{"seal twice, and a resolution", "only resolutions may follow", append(slices.Clone(found), found[len(found)-2])},
 		{"outcome after a resolution", "only resolutions may follow", append(slices.Clone(found), found[3])},
 		{"resolution of another execution", another, append(slices.Clone(lost), found[len(found)-1])},
+		{"approval of another execution in its place", another, replaced(waits, 6, otherWaits[5])},
+		{"rejection of another execution in its place", another, replaced(waits, 7, otherWaits[6])},
+		{"approval twice in a row", follow, slices.Insert(slices.Clone(waits), 6, waits[6])},
+		{"approvals swapped", follow, swapped(waits, 6, 8)},
+		{"order put in", follow, slices.Insert(slices.Clone(all), 5, waits[10])},
+		{"order first", another, append([]Envelope{waits[10]}, all...)},
+		{"approval after the seal", "only resolutions may follow", append(slices.Clone(waits), waits[6])},
+		{"order after the seal", "only resolutions may follow", append(slices.Clone(all), waits[10])},
 		{"seal twice", "a seal ends a chain, and only resolutions may follow", append(slices.Clone(all), all[len(all)-1])},
 		{"record after the seal", "a seal ends a chain, and only resolutions may follow", append(slices.Clone(all), all[4])},
 		{"two executions in one", "a seal ends a chain, and only resolutions may follow", append(slices.Clone(other), all...)},
@@ -150,13 +178,15 @@ func incomplete(t *testing.T) []vector {
 	for _, r := range rows {
 		vs = append(vs, vector{name: r.name, expect: "21", finding: r.finding, proof: encode(t, &Proof{Records: r.records})})
 	}
-	return append(vs, append(dropped(t, all), misplaced(t)...)...)
+	vs = append(vs, dropped(t, all, map[int]Kind{0: KindRequest, 1: KindGrant, 4: KindSignal, 5: KindDecision, 6: KindOutcome, 9: KindHalt})...)
+	vs = append(vs, dropped(t, waited(t), map[int]Kind{6: KindApproval, 7: KindRejection, 10: KindOrder})...)
+	return append(vs, misplaced(t)...)
 }
 
 // dropped leaves out one record of each kind but the seal.
-func dropped(t *testing.T, all []Envelope) []vector {
+func dropped(t *testing.T, all []Envelope, kinds map[int]Kind) []vector {
 	var vs []vector
-	for i, kind := range map[int]Kind{0: KindRequest, 1: KindGrant, 4: KindSignal, 5: KindDecision, 6: KindOutcome, 9: KindHalt} {
+	for i, kind := range kinds {
 		if r, err := all[i].Decode(); err != nil || r.Kind() != kind {
 			t.Fatalf("record %d is no %s: %v", i, kind, err)
 		}
@@ -183,6 +213,9 @@ func misplaced(t *testing.T) []vector {
 		{"handover with another link", play(open, handover(func(h *Handover) { h.Prev[9] ^= 1 }), takeover(), seal())},
 		{"takeover with another count", play(open, handover(), takeover(func(k *Takeover) { k.Seq++ }), seal())},
 		{"takeover with another link", play(open, handover(), takeover(func(k *Takeover) { k.Prev[9] ^= 1 }), seal())},
+		{"waits with another count", play(open, stepUp(refund, func(d *Decision) { d.Seq++ }), seal())},
+		{"rejection with another count", play(open, rejection(func(r *Rejection) { r.Seq++ }), seal())},
+		{"rejection with another link", play(open, rejection(func(r *Rejection) { r.Prev[9] ^= 1 }), seal())},
 		{"halt with another count", play(open, halt(func(h *Halt) { h.Seq++ }), seal())},
 		{"halt with another link", play(open, halt(func(h *Halt) { h.Prev[9] ^= 1 }), seal())},
 		{"seal with another count", play(open, seal(func(s *Seal) { s.Seq-- }))},

@@ -24,7 +24,9 @@ func fullChain(kind Kind, before func(*desk)) func(*desk) {
 			play func(*desk)
 		}{
 			{KindRequest, request()}, {KindGrant, grant()}, {KindDecision, allow(lookup)}, {KindOutcome, done(lookup)},
-			{KindAttestation, attestation()}, {KindSignal, signal()}, {KindHandover, handover()}, {KindTakeover, takeover()}, {KindHalt, halt()}, {KindSeal, seal()},
+			{KindAttestation, attestation()}, {KindSignal, signal()}, {KindHandover, handover()}, {KindTakeover, takeover()},
+			{"", stepUp(refund)}, {KindApproval, approve(refund, carol)}, {KindRejection, rejection()}, {KindOrder, order()},
+			{KindHalt, halt()}, {KindSeal, seal()},
 		} {
 			if r.kind == kind {
 				before(d)
@@ -72,7 +74,7 @@ func badStatements(t *testing.T) []vector {
 		{"time without milliseconds", "not a UTC time", KindRequest, `:00.000Z","expires"`, `:00Z","expires"`},
 		{"time with a comma", "not a UTC time", KindRequest, `:00.000Z","expires"`, `:00,000Z","expires"`},
 		{"time that does not exist", "not a UTC time", KindRequest, `2026-01-31T09:30:00.000Z`, `2026-02-30T09:30:00.000Z`},
-		{"statement without a time", "the statement has no time", KindHalt, `"at":"2026-01-31T09:30:00.080Z"`, `"at":""`},
+		{"statement without a time", "the statement has no time", KindHalt, `"at":"2026-01-31T09:30:00.120Z"`, `"at":""`},
 		{"digest in upper case", "not a digest", KindGrant, `"catalogue":"`, `"catalogue":"A`},
 		{"digest too short", "not a digest", KindGrant, `"prev":"`, `"prev":"00","x":"`},
 		{"digest of zeros", "not a digest", KindGrant, `"prev":"`, `"prev":"` + strings.Repeat("0", 128) + `","x":"`},
@@ -104,6 +106,7 @@ func badStatements(t *testing.T) []vector {
 		vs = append(vs, vector{name: r.name, expect: "20", finding: r.finding, proof: encode(t, d.Proof())})
 	}
 	vs = append(vs, badResolutions(t)...)
+	vs = append(vs, badWords(t)...)
 	return append(vs, append(badRequests(t), cutStatements(t)...)...)
 }
 

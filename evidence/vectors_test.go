@@ -216,6 +216,9 @@ func notGoverned(t *testing.T) []vector {
 		name: "request for another domain", expect: "22", trust: "elsewhere.json",
 		finding: `the request was meant for "interlock.test"`,
 		proof:   encode(t, evidencetest.Proof(t, "completed")),
+	}, {
+		name: "order for another domain", expect: "22", finding: `the order was meant for "elsewhere.test", not for "interlock.test"`,
+		proof: encode(t, built(t, play(open, order(func(o *Order) { o.Audience = "elsewhere.test" }), halt(), seal()))),
 	}}
 	for _, w := range wrongChains() {
 		vs = append(vs, vector{name: w.name, expect: "22", finding: w.finding, proof: encode(t, built(t, w.build))})

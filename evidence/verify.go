@@ -115,7 +115,9 @@ func (r *Report) Err() error {
 //     seal comes last, save for resolutions;
 //  3. governed: the order is that of [Lineage.Add]: no decision without a
 //     grant, no outcome without a decision that allows it, nothing allowed
-//     after a failed check, and the verdict is what the records amount to.
+//     after a failed check or an order to stop, nothing that people had to
+//     approve allowed without them, and the verdict is what the records
+//     amount to.
 //
 // Governed is not checked unless the proof is authentic and complete. Yes to
 // all three does not mean that a verdict follows from the policy's text, that
@@ -167,7 +169,7 @@ func (r *Report) claims(records []*Record) {
 			r.Policy = p.Policy
 		case *Decision:
 			r.Policy = p.Policy
-			if !p.Effect.Allows() {
+			if !p.Effect.Allows() && !p.Effect.Waits() {
 				r.Reason = p.Reason
 			}
 		case *Halt:
@@ -178,7 +180,7 @@ func (r *Report) claims(records []*Record) {
 		case *Resolution:
 			r.Resolved = append(r.Resolved, resolved(p))
 		case *Approval:
-			r.Approvals = append(r.Approvals, approved(p))
+			r.Approvals = append(r.Approvals, approved(rec.Holder, p))
 		case *Order:
 			r.Order = ordered(rec.Digest, p)
 		}
@@ -262,6 +264,9 @@ func (r *Report) governed(records []*Record, domain string) {
 	for i, rec := range records {
 		if req, ok := rec.Predicate.(*Request); ok && req.Audience != domain && records[1].Kind() == KindGrant {
 			r.Governed.no(i, "record %d: the request was meant for %q, not for %q", i, req.Audience, domain)
+		}
+		if o, ok := rec.Predicate.(*Order); ok && o.Audience != domain {
+			r.Governed.no(i, "record %d: the order was meant for %q, not for %q", i, o.Audience, domain)
 		}
 		if err := l.Add(rec); err != nil {
 			r.Governed.no(i, "record %d: %v", i, err)

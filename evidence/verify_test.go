@@ -82,8 +82,8 @@ func TestReport(t *testing.T) {
 		Execution: "refund-0042", Run: grant.Predicate.(*Grant).Binding.Run, Principal: "alice",
 		Policy: grant.Predicate.(*Grant).Policy, Verdict: Denied, Cause: "policy.deny",
 		Sealed: got.Sealed, Records: 6, Head: chain.Next().Prev,
-		Steps:    []StepEnd{{lookup, "orders.read", StateDone}, {refund, "orders.refund", StateDenied}, {notify, "mail.send", StateNotStarted}},
-		Resolved: []Resolved{}, Open: []string{},
+		Steps:     []StepEnd{{lookup, "orders.read", StateDone}, {refund, "orders.refund", StateDenied}, {notify, "mail.send", StateNotStarted}},
+		Approvals: []Approved{}, Resolved: []Resolved{}, Open: []string{},
 		Authentic: Check{Answer: Yes}, Complete: Check{Answer: Yes}, Governed: Check{Answer: Yes},
 	}
 	if !reflect.DeepEqual(got, want) || got.Reason == "" || got.Sealed <= evidencetest.Start {
@@ -112,7 +112,7 @@ func TestReportJSON(t *testing.T) {
 	if err != nil || r.Err() != nil {
 		t.Fatal(err, r.Err())
 	}
-	if s := string(b); !strings.Contains(s, `"steps":[]`) || !strings.Contains(s, `"answer":"yes"`) {
+	if s := string(b); !strings.Contains(s, `"steps":[]`) || !strings.Contains(s, `"approvals":[]`) || strings.Contains(s, `"order"`) || !strings.Contains(s, `"answer":"yes"`) {
 		t.Error(s)
 	}
 	if b, err = json.Marshal(Verify(&Trust{}, &Proof{})); err != nil || !strings.Contains(string(b), `"answer":"not checked"`) {

@@ -72,9 +72,9 @@ func (s *Starter) unresolved(proof *evidence.Proof, step string) (*evidence.Line
 	if err := report.Err(); err != nil {
 		return nil, fmt.Errorf("the proof is not verified: %w", err)
 	}
-	l := lineageOf(proof.Records)
-	if l == nil { // it was verified, so this cannot be
-		return nil, fmt.Errorf("%w: the proof cannot be read", ErrNothingToResolve)
+	l, err := evidence.ReadUnverified(proof.Records)
+	if err != nil { // it was verified, so this cannot be
+		return nil, fmt.Errorf("%w: the proof cannot be read: %w", ErrNothingToResolve, err)
 	}
 	if old := l.Resolution(step); old != nil {
 		return nil, resolvedBefore(old)

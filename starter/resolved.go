@@ -14,19 +14,6 @@ import (
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
-// lineageOf reads records without verifying them, or returns nil if they are
-// not those of a governed execution.
-func lineageOf(records []evidence.Envelope) *evidence.Lineage {
-	var l evidence.Lineage
-	for _, e := range records {
-		rec, err := e.Decode()
-		if err != nil || l.Add(rec) != nil {
-			return nil
-		}
-	}
-	return &l
-}
-
 // resolutions returns what was recorded after the seal of an unresolved
 // execution, in the order of its chain: the results of the workflows that
 // record it, one for each unresolved step. A step that nobody resolved has
@@ -36,8 +23,8 @@ func lineageOf(records []evidence.Envelope) *evidence.Lineage {
 // stand after this seal, or that the trust root of the reader does not believe,
 // is left out here: it would spoil the proof of what can be proven.
 func (r *Reader) resolutions(ctx context.Context, records []evidence.Envelope) ([]evidence.Envelope, error) {
-	l := lineageOf(records)
-	if l == nil {
+	l, err := evidence.ReadUnverified(records)
+	if err != nil {
 		return nil, nil // verifying says why
 	}
 	var all []contract.Resolved

@@ -29,6 +29,8 @@ type Desk struct {
 	grant     evidence.Digest
 	sealed    evidence.Digest // the seal
 	decided   map[string]evidence.Digest
+	waits     map[string]evidence.Digest // the newest decision to wait
+	asked     map[string]evidence.Decision
 	begun     map[string]bool
 	lease     evidence.Lease
 	signals   uint64
@@ -40,7 +42,10 @@ type Desk struct {
 
 // New returns a desk with nothing on it.
 func New(t testing.TB) *Desk {
-	return &Desk{t: t, now: Start, decided: map[string]evidence.Digest{}, begun: map[string]bool{}}
+	return &Desk{
+		t: t, now: Start, decided: map[string]evidence.Digest{}, begun: map[string]bool{},
+		waits: map[string]evidence.Digest{}, asked: map[string]evidence.Decision{},
+	}
 }
 
 // SignNextWith makes the next record be signed with the key of that name.
@@ -87,7 +92,11 @@ func (d *Desk) sign(name string, subject evidence.Subject, p evidence.Predicate)
 		d.rewrite = nil
 	}
 	d.Append(e)
-	if r, err := e.Decode(); err == nil {
+	r, err := Trust().Open(e)
+	if err != nil {
+		r, err = e.Decode()
+	}
+	if err == nil {
 		_ = d.lineage.Add(r) // a desk makes wrong chains too
 	}
 	return e.Digest()
@@ -103,6 +112,9 @@ func (d *Desk) tick() evidence.Time {
 	d.now = d.now.Add(10 * time.Millisecond)
 	return d.now
 }
+
+// Pass lets time pass.
+func (d *Desk) Pass(by time.Duration) { d.now = d.now.Add(by) }
 
 // SignBytes signs a payload as it is, which [evidence.Signer.Sign] refuses to
 // do with one that could not be read back.

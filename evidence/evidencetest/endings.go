@@ -30,6 +30,17 @@ func Endings() []Ending {
 		{"unresolved", evidence.Unresolved, unresolved},
 		{"unresolved-no-outcome", evidence.Unresolved, noOutcome},
 		{"unresolved-resolved", evidence.Unresolved, resolved},
+		{"completed-approved", evidence.Completed, approved},
+		{"completed-approved-in-two-runs", evidence.Completed, approvedInTwoRuns},
+		{"completed-deferred", evidence.Completed, deferred},
+		{"completed-deferred-then-approved", evidence.Completed, deferredThenApproved},
+		{"completed-despite-a-rejection", evidence.Completed, rejected},
+		{"denied-refused", evidence.Denied, refusedByPerson},
+		{"denied-not-approved-in-time", evidence.Denied, notApproved},
+		{"cancelled-while-it-waited", evidence.Cancelled, cancelledWaiting},
+		{"cancelled-after-approval", evidence.Cancelled, cancelledApproved},
+		{"halted-revoked", evidence.Halted, revoked},
+		{"halted-killed-while-it-waited", evidence.Halted, killed},
 	}
 }
 

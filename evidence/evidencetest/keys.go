@@ -19,6 +19,7 @@ package evidencetest
 import (
 	"crypto/ed25519"
 	"crypto/sha3"
+	"sync"
 	"time"
 
 	"github.com/interlock-run/interlock/evidence"
@@ -39,24 +40,40 @@ const (
 	OtherOperator = "otto"      // operator
 	Retired       = "retired"   // authority, no more valid since [Start]
 	Stranger      = "stranger"  // in no trust root
+
+	AliceApprover = "alice-approver" // approver, of the person of Alice
+	Carol         = "carol"          // approver
+	CarolsPhone   = "carols-phone"   // approver, of the person of Carol
+	Dave          = "dave"           // approver
+	Erin          = "erin"           // approver
+	Frank         = "frank"          // approver whom no rule of the tests asks
+	Revoker       = "rita"           // revoker
 )
 
 // Start is the time at which every execution is asked for.
 var Start = evidence.TimeOf(time.Date(2026, 1, 31, 9, 30, 0, 0, time.UTC))
 
 var roles = []struct {
-	name string
-	role evidence.Role
+	name   string
+	role   evidence.Role
+	person string
 }{
-	{Alice, evidence.RolePrincipal},
-	{Bob, evidence.RolePrincipal},
-	{Authority, evidence.RoleAuthority},
-	{Worker, evidence.RoleWorker},
-	{OtherWorker, evidence.RoleWorker},
-	{Recorder, evidence.RoleRecorder},
-	{Operator, evidence.RoleOperator},
-	{OtherOperator, evidence.RoleOperator},
-	{Retired, evidence.RoleAuthority},
+	{Alice, evidence.RolePrincipal, ""},
+	{Bob, evidence.RolePrincipal, ""},
+	{Authority, evidence.RoleAuthority, ""},
+	{Worker, evidence.RoleWorker, ""},
+	{OtherWorker, evidence.RoleWorker, ""},
+	{Recorder, evidence.RoleRecorder, ""},
+	{Operator, evidence.RoleOperator, ""},
+	{OtherOperator, evidence.RoleOperator, ""},
+	{Retired, evidence.RoleAuthority, ""},
+	{AliceApprover, evidence.RoleApprover, Alice},
+	{Carol, evidence.RoleApprover, ""},
+	{CarolsPhone, evidence.RoleApprover, Carol},
+	{Dave, evidence.RoleApprover, ""},
+	{Erin, evidence.RoleApprover, ""},
+	{Frank, evidence.RoleApprover, ""},
+	{Revoker, evidence.RoleRevoker, ""},
 }
 
 // Private returns the private key with the given name. Every name has one.
@@ -80,6 +97,7 @@ func Keys() []evidence.Key {
 			ID:     evidence.KeyID(public),
 			Role:   r.role,
 			Name:   r.name,
+			Person: r.person,
 			Public: evidence.PublicKey(public),
 			From:   evidence.TimeOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
 			Until:  evidence.TimeOf(time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)),
@@ -92,9 +110,9 @@ func Keys() []evidence.Key {
 }
 
 // Trust returns the trust root of [Domain].
-func Trust() *evidence.Trust {
-	return must(evidence.NewTrust(Domain, Keys()))
-}
+func Trust() *evidence.Trust { return trust() }
+
+var trust = sync.OnceValue(func() *evidence.Trust { return must(evidence.NewTrust(Domain, Keys())) })
 
 func must[T any](v T, err error) T {
 	if err != nil {
