@@ -115,11 +115,10 @@ func Beside(f *Fixture) *Fixture {
 	return &other
 }
 
-// trust is the trust root of package evidencetest with the keys of [People],
-// valid whenever the test runs.
+// trust is the trust root of package evidencetest, valid whenever the test
+// runs.
 func trust(t testing.TB) *evidence.Trust {
 	keys := evidencetest.Keys()
-	keys = append(keys, People()...)
 	for i := range keys {
 		keys[i].From = evidence.TimeOf(time.Now().Add(-time.Hour))
 		keys[i].Until = 0

@@ -5,65 +5,29 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/evidencetest"
 	"github.com/interlock-run/interlock/starter"
 )
 
-// The names of the keys of [People]. Their private keys are those of package
-// evidencetest with these names.
-const (
-	AliceApproves = "alice-approves" // approver; alice, who asks for executions
-	BobApproves   = "bob-approves"   // approver; bob
-	BobsPhone     = "bobs-phone"     // approver; bob, too
-	CarolApproves = "carol-approves" // approver; carol
-	DaveApproves  = "dave-approves"  // approver; dave
-	Security      = "security"       // revoker
-)
-
-// People returns the keys of approvers and revokers in the trust root of a
-// fixture.
-func People() []evidence.Key {
-	var keys []evidence.Key
-	for _, p := range []struct {
-		name, person string
-		role         evidence.Role
-	}{
-		{AliceApproves, "alice", evidence.RoleApprover},
-		{BobApproves, "bob", evidence.RoleApprover},
-		{BobsPhone, "bob", evidence.RoleApprover},
-		{CarolApproves, "carol", evidence.RoleApprover},
-		{DaveApproves, "dave", evidence.RoleApprover},
-		{Security, "", evidence.RoleRevoker},
-	} {
-		public := evidencetest.Signer(p.name).Public()
-		keys = append(keys, evidence.Key{
-			ID: evidence.KeyID(public), Role: p.role, Name: p.name, Person: p.person, Public: evidence.PublicKey(public),
-			From: evidencetest.Start,
-		})
-	}
-	return keys
-}
-
 // PeoplePolicy is [Policy], with a desk that pays more than 100 only if two of
-// alice, bob and carol approve within the hour, writes the note "later" only
-// in an hour, and the note "quick" only if dave approves within a second.
+// alice, carol, dave and erin approve within the hour, writes the note "later"
+// only in an hour, and the note "quick" only if dave approves within a second.
 const PeoplePolicy = `name: desk
 version: 1
 rules:
   - {id: alice-asks, phase: admit, effect: allow, when: 'request.principal == "alice"'}
   - {id: the-desk, phase: step, actions: ["desk.*"], effect: allow, when: "true"}
-  - {id: large-amounts, phase: step, actions: [desk.pay], effect: step_up, when: "args.amount > 100", message: more than 100 wants two people, approval: {by: [alice, bob, carol], need: 2, within: 1h}}
+  - {id: large-amounts, phase: step, actions: [desk.pay], effect: step_up, when: "args.amount > 100", message: more than 100 wants two people, approval: {by: [alice, carol, dave, erin], need: 2, within: 1h}}
   - {id: later, phase: step, actions: [desk.note], effect: defer, when: 'args.text == "later"', message: not before an hour has passed, defer: {for: 1h, every: 10m}}
   - {id: quick, phase: step, actions: [desk.note], effect: step_up, when: 'args.text == "quick"', approval: {by: [dave], need: 1, within: 1s}}
 `
 
-// As returns a starter that signs with the approver's or revoker's key of the
-// given name.
+// As returns a starter that signs with the key of the given name, which is an
+// approver's or [evidencetest.Revoker].
 func (f *Fixture) As(name string) *starter.Starter {
 	f.T.Helper()
 	c := starter.Config{Client: f.Client, Trust: f.Trust, Queue: f.Queue, Namespace: "default"}
-	if name == Security {
+	if name == evidencetest.Revoker {
 		c.Revoker = evidencetest.Signer(name)
 	} else {
 		c.Approver = evidencetest.Signer(name)
@@ -76,7 +40,7 @@ func (f *Fixture) As(name string) *starter.Starter {
 // Pending waits until so many steps of an execution wait, and returns them.
 func (f *Fixture) Pending(id string, steps int) []starter.Waiting {
 	f.T.Helper()
-	s := f.As(BobApproves)
+	s := f.As(evidencetest.Frank)
 	var all []starter.Waiting
 	require.Eventually(f.T, func() bool {
 		var err error
