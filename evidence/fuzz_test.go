@@ -60,6 +60,14 @@ func FuzzEnvelopeDecode(f *testing.F) {
 			seen[e.Digest()] = true
 		}
 	})
+	var waiting []*Record // a step waits for what the fuzzer says
+	for _, e := range evidencetest.Proof(f, "completed-approved").Records[:5] {
+		r, err := evidencetest.Trust().Open(e)
+		if err != nil {
+			f.Fatal(err)
+		}
+		waiting = append(waiting, r)
+	}
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		e := evidencetest.SignBytes(evidencetest.Stranger, PayloadType, payload)
 		r, err := e.Decode()
@@ -73,8 +81,19 @@ func FuzzEnvelopeDecode(f *testing.F) {
 		if !bytes.Equal(again.Payload, payload) || again.Digest() != r.Digest {
 			t.Errorf("%q is read, but written as %q", payload, again.Payload)
 		}
-		var l Lineage
-		_ = l.Add(r) // must not panic
+		for _, before := range [][]*Record{nil, waiting} { // must not panic
+			var l Lineage
+			var o Orders
+			for _, b := range before {
+				if err := l.Add(b); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_ = l.Add(r)
+			if o.Add(r) == nil {
+				l.Concerns(r.Predicate.(*Order))
+			}
+		}
 	})
 }
 

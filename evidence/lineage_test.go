@@ -273,3 +273,36 @@ func TestIdempotencyKey(t *testing.T) {
 		t.Errorf("%v", keys)
 	}
 }
+
+// TestBindingOf: every record says which run it belongs to, save the two that
+// belong to none.
+func TestBindingOf(t *testing.T) {
+	kinds := map[Kind]bool{}
+	for _, ending := range evidencetest.Endings() {
+		for _, e := range append(ending.Proof(t).Records, built(t, play(open, attestation())).Records...) {
+			r, err := e.Decode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			kinds[r.Kind()] = true
+			b, ok := BindingOf(r.Predicate)
+			if none := r.Kind() == KindRequest || r.Kind() == KindOrder; ok == none || (b.Run == "") != none {
+				t.Errorf("%s: bound to %+v, %v", r.Kind(), b, ok)
+			}
+		}
+	}
+	if len(kinds) != 14 {
+		t.Errorf("only %d kinds: %v", len(kinds), kinds)
+	}
+}
+
+func TestLineageHandedOver(t *testing.T) {
+	build := play(open, signal(), handover())
+	records := built(t, build).Records
+	if l := lineage(t, build); l.HandedOver().Digest != records[len(records)-1].Digest() || l.Renewed() != 2 {
+		t.Errorf("handed over %+v, renewed %d", l.HandedOver(), l.Renewed())
+	}
+	if l := lineage(t, play(build, takeover())); l.HandedOver() != nil || l.Renewed() != 3 {
+		t.Errorf("handed over %+v, renewed %d", l.HandedOver(), l.Renewed())
+	}
+}

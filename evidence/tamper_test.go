@@ -20,7 +20,7 @@ func TestT03EveryByte(t *testing.T) {
 	masks, chain := []byte{0x01, 0x20}, play(refuse(), seal())
 	if *thorough {
 		masks = []byte{0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x03, 0xff}
-		chain = play(open, signal(), halt(), seal())
+		chain = play(open, stepUp(refund), approve(refund, carol), signal(), rejection(), order(), halt(), seal())
 	}
 	trust := evidencetest.Trust()
 	proof := encode(t, built(t, chain))
@@ -52,6 +52,56 @@ func TestT03EveryPayloadByte(t *testing.T) {
 			}
 		}
 		p.Records[i] = e
+	}
+}
+
+// TestT11EveryByteOfWhatPeopleSaid changes every byte of the payloads of
+// approvals, refusals, orders, rejections and the decisions about them, one
+// after the other.
+func TestT11EveryByteOfWhatPeopleSaid(t *testing.T) {
+	trust := evidencetest.Trust()
+	p := built(t, play(open, later(refund), stepUp(refund), rejection(), approve(refund, carol), refuseBy(refund, erin), order(), deny(refund), halt(), seal()))
+	if err := Verify(trust, p).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for i, e := range p.Records[4:11] {
+		for j := range e.Payload {
+			changed := e
+			changed.Payload = bytes.Clone(e.Payload)
+			changed.Payload[j] ^= 1
+			if Verify(trust, &Proof{Records: []Envelope{changed}}).Authentic.Answer != No {
+				t.Errorf("record %d: byte %d of the payload changed, and nobody noticed", i+4, j)
+			}
+		}
+	}
+}
+
+// TestT11Withheld leaves out, repeats or moves what people said in a chain
+// that is otherwise whole. The decision that follows states its place.
+func TestT11Withheld(t *testing.T) {
+	trust := evidencetest.Trust()
+	for _, name := range []string{"completed-approved", "completed-approved-in-two-runs", "denied-refused", "halted-revoked", "completed-despite-a-rejection"} {
+		records := evidencetest.Proof(t, name).Records
+		for i, e := range records {
+			r, err := e.Decode()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if k := r.Kind(); k != KindApproval && k != KindOrder && k != KindRejection {
+				continue
+			}
+			for what, changed := range map[string][]Envelope{
+				"left out": slices.Delete(slices.Clone(records), i, i+1), "said twice": slices.Insert(slices.Clone(records), i, e),
+				"said sooner": swapped(records, i-1, i), "said later": swapped(records, i, i+1),
+			} {
+				if same(changed, records) {
+					continue
+				}
+				if err := Verify(trust, &Proof{Records: changed}).Err(); err == nil {
+					t.Errorf("%s: record %d, a %s, is %s, and nobody noticed", name, i, r.Kind(), what)
+				}
+			}
+		}
 	}
 }
 

@@ -65,6 +65,7 @@ func (a *app) verify(path, trustPath string) error {
 func unreadable(err error) *evidence.Report {
 	return &evidence.Report{
 		Steps:     []evidence.StepEnd{},
+		Approvals: []evidence.Approved{},
 		Resolved:  []evidence.Resolved{},
 		Open:      []string{},
 		Authentic: evidence.Check{Answer: evidence.No, Findings: []evidence.Finding{{Record: -1, Message: err.Error()}}},
@@ -119,6 +120,8 @@ func (a *app) report(trust *evidence.Trust, r *evidence.Report) {
 			row{"records", fmt.Sprintf("%d, head %s", r.Records, r.Head.Short())},
 		)
 		a.steps(r.Steps)
+		a.approvals(r.Approvals)
+		a.order(r.Order)
 		a.resolutions(r.Resolved)
 		for _, step := range r.Open {
 			a.rows(row{"open", step + ": by this proof nobody has said what happened"})
@@ -133,6 +136,28 @@ func (a *app) report(trust *evidence.Trust, r *evidence.Report) {
 		return
 	}
 	fmt.Fprintln(a.out, "NOT VERIFIED: believe nothing above")
+}
+
+// approvals writes what people said of steps that waited for it.
+func (a *app) approvals(all []evidence.Approved) {
+	for _, p := range all {
+		word := "refused"
+		if p.Word == evidence.Approve {
+			word = "approved"
+		}
+		who := p.Holder
+		if p.Approver != p.Holder {
+			who += " (key " + p.Approver + ")"
+		}
+		a.rows(row{word, because(fmt.Sprintf("%s: by %s on %v", p.Step, who, p.At), p.Note)})
+	}
+}
+
+// order writes which order stopped the execution, if one did.
+func (a *app) order(o *evidence.Ordered) {
+	if o != nil {
+		a.rows(row{"order", fmt.Sprintf("stop %s, by %s on %v: %s", o.Scope, o.Revoker, o.At, o.Reason)})
+	}
 }
 
 // maxFindings is how many findings of an answer are shown to people.
