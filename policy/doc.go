@@ -20,8 +20,8 @@
 // not have, and a field that does not exist, do not compile.
 //
 //	request  id, audience, principal, purpose, policy (strings),
-//	         context (map of strings), issued, expires (timestamps),
-//	         steps (list of id, action, needs, args)
+//	          context (map of strings), issued, expires (timestamps),
+//	          steps (list of id, action, needs, args)
 //	step     id, action (strings), needs (list of strings)
 //	args     the step's arguments
 //	lineage  list of step, action, status (strings), args, result, at
@@ -42,19 +42,20 @@
 // A rule of phase step can also have a step wait: until people have approved
 // it (effect step_up), or until the rule no longer matches (effect defer).
 //
-//   - id: big-refund
-//     phase: step
-//     actions: [orders.refund]
-//     when: args.cents > 10000
-//     effect: step_up
-//     approval: {by: [alice, bob, carol], need: 2, within: 4h}
-//     message: refunds above 100.00 need two people
-//   - id: night
-//     phase: step
-//     actions: ["*"]
-//     when: now.getHours() < 6
-//     effect: defer
-//     defer: {for: 8h, every: 10m}
+//	rules:
+//	  - id: big-refund
+//	    phase: step
+//	    actions: [orders.refund]
+//	    when: args.cents > 10000
+//	    effect: step_up
+//	    approval: {by: [alice, bob, carol], need: 2, within: 4h}
+//	    message: refunds above 100.00 need two people
+//	  - id: night
+//	    phase: step
+//	    actions: ["*"]
+//	    when: now.getHours() < 6
+//	    effect: defer
+//	    defer: {for: 8h, every: 10m}
 //
 // Approval is by the holders of approvers' keys; need has no default, and
 // within is how old an approval may be when the step is decided. A rule that

@@ -71,7 +71,7 @@ func wait(doc *strict.Doc, m strict.Map, rule, in, name string, longest time.Dur
 	text := "nothing"
 	if n := m.Get(name); n != nil {
 		d, err := time.ParseDuration(n.Text)
-		if n.Kind == strict.String && err == nil && d >= MinWait && d <= longest && d%time.Millisecond == 0 {
+		if err == nil && d >= MinWait && d <= longest && d%time.Millisecond == 0 {
 			return d
 		}
 		text = n.Text

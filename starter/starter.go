@@ -54,6 +54,17 @@ type Config struct {
 	// Operator signs resolutions; its key must be an operator's in Trust.
 	// Without it nothing can be resolved.
 	Operator *evidence.Signer
+	// Approver signs approvals and refusals; its key must be an approver's in
+	// Trust. Without it only what was signed elsewhere can be submitted.
+	Approver *evidence.Signer
+	// Revoker signs orders that stop executions, and those that undo them; its
+	// key must be a revoker's in Trust. Without it only what was signed
+	// elsewhere can be given.
+	Revoker *evidence.Signer
+	// Namespace is the Temporal namespace of Client. What waits for approval is
+	// shown only if it is bound to it. Without it, whoever shows a [Waiting]
+	// must show its namespace.
+	Namespace string
 	// Converter is the data converter of Client, if that has one of its own.
 	Converter converter.DataConverter
 	// Now is the clock; time.Now by default.
@@ -64,13 +75,15 @@ type Config struct {
 type Starter struct {
 	*Reader
 	c        Config
-	name     string // of the principal; empty without a key
-	operator string // name of the operator; empty without a key
+	name     string       // of the principal; empty without a key
+	operator string       // name of the operator; empty without a key
+	approver evidence.Key // none without a key
+	revoker  string       // name of the revoker; empty without a key
 }
 
 // New returns a starter that uses c, or [ErrConfig] with everything that is
-// missing. It fails with [evidence.ErrUntrusted] if the principal's or the
-// operator's key is not one in the trust root now.
+// missing. It fails with [evidence.ErrUntrusted] if one of its keys does not have
+// its role in the trust root now.
 func New(c Config) (*Starter, error) {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -91,20 +104,32 @@ func New(c Config) (*Starter, error) {
 	if s.operator, err = c.nameOf(c.Operator, evidence.RoleOperator); err != nil {
 		return nil, err
 	}
+	if s.approver, err = c.keyOf(c.Approver, evidence.RoleApprover); err != nil {
+		return nil, err
+	}
+	if s.revoker, err = c.nameOf(c.Revoker, evidence.RoleRevoker); err != nil {
+		return nil, err
+	}
 	return s, nil
 }
 
 // nameOf returns the name of a signer's key in the trust root, or "" without a
 // signer.
 func (c *Config) nameOf(signer *evidence.Signer, role evidence.Role) (string, error) {
+	key, err := c.keyOf(signer, role)
+	return key.Name, err
+}
+
+// keyOf returns a signer's key in the trust root, or none without a signer.
+func (c *Config) keyOf(signer *evidence.Signer, role evidence.Role) (evidence.Key, error) {
 	if signer == nil {
-		return "", nil
+		return evidence.Key{}, nil
 	}
 	key, err := c.Trust.Key(signer.KeyID(), role, evidence.TimeOf(c.Now()))
 	if err != nil {
-		return "", fmt.Errorf("the %s's key: %w", role, err)
+		return evidence.Key{}, fmt.Errorf("the %s's key: %w", role, err)
 	}
-	return key.Name, nil
+	return key, nil
 }
 
 func missing(is bool, what string) error {

@@ -27,14 +27,18 @@ type commandLine struct {
 }
 
 // newCommandLine builds interlock, and configures it for the workers of f with
-// the keys of olga and alice.
+// the keys of olga, alice, carol and rita. Those of other people are there for
+// the flags.
 func newCommandLine(t *testing.T, f *workertest.Fixture) *commandLine {
 	t.Helper()
 	c := &commandLine{t: t, dir: t.TempDir()}
 	c.bin = filepath.Join(c.dir, "interlock")
 	out, err := exec.Command("go", "build", "-o", c.bin, "../starter/cmd/interlock").CombinedOutput()
 	require.NoError(t, err, "%s", out)
-	for _, name := range []string{evidencetest.Operator, evidencetest.Alice} {
+	for _, name := range []string{
+		evidencetest.Operator, evidencetest.Alice, evidencetest.Carol, evidencetest.Revoker,
+		evidencetest.Dave, evidencetest.AliceApprover, evidencetest.CarolsPhone,
+	} {
 		der, err := x509.MarshalPKCS8PrivateKey(evidencetest.Private(name))
 		require.NoError(t, err)
 		c.write(name+".pem", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
@@ -43,7 +47,7 @@ func newCommandLine(t *testing.T, f *workertest.Fixture) *commandLine {
 	require.NoError(t, err)
 	c.write("trust.json", trust)
 	c.write("interlock.yaml", fmt.Appendf(nil,
-		"temporal: {address: %q, namespace: default}\nqueues: {control: %q}\ntrust: trust.json\nkeys: {operator: olga.pem, principal: alice.pem}\n",
+		"temporal: {address: %q, namespace: default}\nqueues: {control: %q}\ntrust: trust.json\nkeys: {operator: olga.pem, principal: alice.pem, approver: carol.pem, revoker: rita.pem}\n",
 		devservertest.Shared(t).Address, f.Queue))
 	return c
 }

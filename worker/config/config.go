@@ -103,6 +103,8 @@ type Keys struct {
 	Worker    string `yaml:"worker"`
 	Principal string `yaml:"principal"` // for the command line
 	Operator  string `yaml:"operator"`  // for interlock resolve
+	Approver  string `yaml:"approver"`  // for interlock approve and refuse
+	Revoker   string `yaml:"revoker"`   // for interlock revoke, kill and restore
 }
 
 // A Duration is written like 500ms, 10s, 1m.

@@ -87,7 +87,7 @@ func (a *app) openWith(keys func(*config.File, *starter.Config) error) (*session
 	if err != nil {
 		return nil, fmt.Errorf("couldn't prepare a client for Temporal at %s: %w", f.Temporal.Address, err)
 	}
-	s := starter.Config{Client: c, Trust: trust, Queue: f.Queues.Control}
+	s := starter.Config{Client: c, Trust: trust, Queue: f.Queues.Control, Namespace: f.Temporal.Namespace}
 	if err := keys(f, &s); err != nil {
 		c.Close()
 		return nil, err

@@ -62,6 +62,11 @@ var codes = []struct {
 	{starter.ErrNoPrincipal, exitUsage},
 	{starter.ErrNoOperator, exitUsage},
 	{starter.ErrNothingToResolve, exitUsage},
+	{starter.ErrNoApprover, exitUsage},
+	{starter.ErrNotPending, exitUsage},
+	{starter.ErrNotAsked, exitUsage},
+	{starter.ErrNoRevoker, exitUsage},
+	{starter.ErrNoOrder, exitUsage},
 	{starter.ErrResolved, exitUsage},
 	{evidence.ErrTrust, exitUsage},
 	{evidence.ErrUntrusted, exitUsage},
@@ -76,10 +81,12 @@ var codes = []struct {
 
 // codeOf is the one place where an error becomes an exit code.
 func codeOf(err error) int {
-	// A receipt that is not believed may wrap an error of the table, but it
-	// is no verdict and no misuse.
-	if errors.Is(err, starter.ErrForgedReceipt) || errors.Is(err, starter.ErrNoReceipt) {
-		return exitFailed
+	// What is not believed may wrap an error of the table, but it is no verdict
+	// and no misuse.
+	for _, e := range []error{starter.ErrForgedReceipt, starter.ErrNoReceipt, starter.ErrUnproven} {
+		if errors.Is(err, e) {
+			return exitFailed
+		}
 	}
 	for _, c := range codes {
 		if errors.Is(err, c.err) {
@@ -102,6 +109,13 @@ var hints = []struct {
 	{starter.ErrNoPrincipal, "set keys.principal in interlock.yaml"},
 	{starter.ErrNoOperator, "set keys.operator in interlock.yaml, or use --key"},
 	{starter.ErrNothingToResolve, "see what is open: interlock status ID"},
+	{starter.ErrUnproven, "do not approve it; keep what there is: interlock proof ID, interlock history ID"},
+	{starter.ErrNoApprover, "set keys.approver in interlock.yaml, or use --key"},
+	{starter.ErrNotPending, "see what waits: interlock pending"},
+	{starter.ErrNotAsked, "see who may approve: interlock pending"},
+	{starter.ErrNotCounted, "look again at what waits: interlock pending"},
+	{starter.ErrNoRevoker, "set keys.revoker in interlock.yaml, or use --sign-with"},
+	{starter.ErrNoOrder, "see which are: interlock orders"},
 	{starter.ErrResolved, "what was recorded first stands; see it: interlock status ID"},
 	{fs.ErrExist, "name another file, or replace it with --force"},
 }

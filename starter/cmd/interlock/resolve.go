@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/interlock-run/interlock/evidence"
-	"github.com/interlock-run/interlock/evidence/keyfile"
 	"github.com/interlock-run/interlock/starter"
 	"github.com/interlock-run/interlock/worker/config"
 	"github.com/interlock-run/interlock/workflows/contract"
@@ -64,14 +63,8 @@ func (f *resolveFlags) found() (evidence.Found, error) {
 }
 
 func (f *resolveFlags) signer(c *config.File, s *starter.Config) (err error) {
-	if f.key == "" {
-		s.Operator, err = loadKey(c, "operator", c.Keys.Operator)
-		return err
-	}
-	if s.Operator, err = keyfile.Load(f.key); err != nil {
-		return usage("--key: %w", err)
-	}
-	return nil
+	s.Operator, err = signerOf(c, "operator", "--key", f.key, c.Keys.Operator)
+	return err
 }
 
 func (a *app) resolve(ctx context.Context, f resolveFlags, id, step string) error {

@@ -29,7 +29,7 @@ func (a *app) json() bool { return a.format == formatJSON }
 func (a *app) root() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "interlock",
-		Short: "Ask for governed executions, watch them, and check the proof of what happened",
+		Short: "Ask for governed executions, approve, watch and stop them, and check the proof of what happened",
 		Long: `Interlock governs what autonomous software does: nothing runs before it is
 authorized, every action is decided by policy before it happens, and what
 happened can be proven afterwards.
@@ -59,6 +59,8 @@ Exit codes:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	root.PersistentFlags().StringVarP(&a.format, "output", "o", formatText, "output format: text or json")
 	root.AddCommand(a.initCommand(), a.startCommand(), a.watchCommand(), a.statusCommand(),
+		a.pendingCommand(), a.approveCommand(), a.refuseCommand(),
+		a.revokeCommand(), a.killCommand(), a.restoreCommand(), a.ordersCommand(),
 		a.resolveCommand(), a.proofCommand(), a.historyCommand(), a.verifyCommand(), a.policyCommand())
 	return root
 }

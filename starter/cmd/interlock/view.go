@@ -1,9 +1,11 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -74,8 +76,35 @@ func stepLines(p contract.Progress) []string {
 	var lines []string
 	for _, s := range p.Steps {
 		lines = append(lines, fmt.Sprintf("  %-*s  %-9s  %s", wide, plain(s.ID), plain(stepState(s)), plain(s.Action)))
+		if wait := waitText(s.Wait, p.Execution); wait != "" {
+			lines = append(lines, fmt.Sprintf("  %-*s  %s", wide, "", plain(wait)))
+		}
 	}
 	return lines
+}
+
+// waitText says for whom or what a step waits, or "" if it does not.
+func waitText(w *contract.Wait, id string) string {
+	switch {
+	case w == nil:
+		return ""
+	case w.Effect == evidence.Defer:
+		return fmt.Sprintf("deferred until %v, asked again at %v", w.Until, w.At)
+	case w.Missing == 1:
+		return fmt.Sprintf("waits for an approval by one more of %s until %v; see: interlock pending %s", strings.Join(w.By, ", "), w.Until, id)
+	}
+	return fmt.Sprintf("waits for approvals by %d of %s until %v; see: interlock pending %s", w.Missing, strings.Join(w.By, ", "), w.Until, id)
+}
+
+// rejectedText says how many messages were not believed, or "" if none was.
+func rejectedText(p contract.Progress) string {
+	switch p.Rejected {
+	case 0:
+		return ""
+	case 1:
+		return "1 message was not believed"
+	}
+	return fmt.Sprintf("%d messages were not believed", p.Rejected)
 }
 
 // A jsonView writes progress as JSON, a line for each change.
@@ -85,8 +114,9 @@ type jsonView struct {
 }
 
 func (v *jsonView) show(p contract.Progress) {
-	if now := fmt.Sprint(p); now != v.last {
-		v.last = now
+	now, err := json.Marshal(p)
+	if err != nil || string(now) != v.last {
+		v.last = string(now)
 		v.app.encode(v.app.out, p)
 	}
 }
@@ -100,6 +130,8 @@ type lineView struct {
 	now   func() time.Time
 	phase string
 	steps map[string]string
+	waits map[string]string
+	wrong int // messages that were not believed
 	quiet bool
 }
 
@@ -113,8 +145,25 @@ func (v *lineView) show(p contract.Progress) {
 		v.phase = now
 		v.line("execution", now)
 	}
+	if p.Rejected != v.wrong {
+		v.wrong = p.Rejected
+		v.line("execution", rejectedText(p))
+	}
 	for _, s := range p.Steps {
 		v.step(s.ID, stepState(s))
+		v.wait(s.ID, waitText(s.Wait, p.Execution))
+	}
+}
+
+func (v *lineView) wait(id, text string) {
+	if v.waits == nil {
+		v.waits = map[string]string{}
+	}
+	if text != v.waits[id] {
+		v.waits[id] = text
+		if text != "" {
+			v.line(id, text)
+		}
 	}
 }
 
@@ -176,6 +225,9 @@ func (v *liveView) wipe() {
 
 func (v *liveView) show(p contract.Progress) {
 	head := fmt.Sprintf("%s: %d records, %d signals", plain(phase(p)), p.Records, p.Signals)
+	if wrong := rejectedText(p); wrong != "" {
+		head += "; " + wrong
+	}
 	v.draw(append([]string{head}, stepLines(p)...))
 }
 

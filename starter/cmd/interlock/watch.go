@@ -139,6 +139,9 @@ func (a *app) status(ctx context.Context, id string) error {
 		return err
 	}
 	a.rows(row{"phase", p.Phase}, row{"records", fmt.Sprintf("%d, of them %d signals", p.Records, p.Signals)})
+	if wrong := rejectedText(p); wrong != "" {
+		a.rows(row{"rejected", wrong})
+	}
 	for _, line := range stepLines(p) {
 		fmt.Fprintln(a.out, line)
 	}

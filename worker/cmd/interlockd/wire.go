@@ -54,7 +54,7 @@ func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logg
 // that the file names, whichever role needs it, and the folder it is in.
 func near(f *config.File) worker.Near {
 	n := worker.Near{Folders: []string{f.Dir()}}
-	for _, key := range []string{f.Keys.Authority, f.Keys.Recorder, f.Keys.Worker, f.Keys.Principal, f.Keys.Operator} {
+	for _, key := range []string{f.Keys.Authority, f.Keys.Recorder, f.Keys.Worker, f.Keys.Principal, f.Keys.Operator, f.Keys.Approver, f.Keys.Revoker} {
 		if key != "" {
 			n.Files = append(n.Files, f.Path(key))
 		}
