@@ -25,6 +25,7 @@ type ruling struct {
 	admit evidence.Ruling
 	step  evidence.Ruling
 	watch evidence.Ruling
+	rule  func(evidence.Facts) evidence.Ruling // in place of step, if it is set
 }
 
 func (p *ruling) Ref() evidence.PolicyRef { return p.ref }
@@ -34,6 +35,9 @@ func (p *ruling) Decide(f evidence.Facts) evidence.Ruling {
 	case evidence.PhaseAdmit:
 		return p.admit
 	case evidence.PhaseStep:
+		if p.rule != nil {
+			return p.rule(f)
+		}
 		return p.step
 	case evidence.PhaseIntegrity:
 		return p.watch

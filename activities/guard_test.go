@@ -62,6 +62,7 @@ type desk struct {
 	calls    int
 	about    evidence.Subject
 	signed   *evidence.Decision
+	during   func() // called when the executor is
 }
 
 func ok(context.Context, executor.Call) (json.RawMessage, error) {
@@ -234,6 +235,9 @@ func (d *desk) call(t *testing.T, tt guardCase, cat *catalogue.Catalogue, in con
 	}
 	counted := executor.Func(func(ctx context.Context, c executor.Call) (json.RawMessage, error) {
 		d.calls++
+		if d.during != nil {
+			d.during()
+		}
 		return act(ctx, c)
 	})
 	c := activities.StepsConfig{
