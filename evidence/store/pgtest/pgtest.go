@@ -1,15 +1,13 @@
 // Package pgtest gives the tests of a package one real PostgreSQL, and each test
 // a database of its own.
 //
-//	func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
-//
 //	func TestSomething(t *testing.T) {
 //		url := pgtest.Database(t)
 //		// …
 //	}
 //
 // Where PostgreSQL is not installed, tests that need it are skipped, and say so.
-// The server ends with the process, however that ends.
+// The server ends with the process, however that ends; [Run] waits for it.
 package pgtest
 
 import (
@@ -33,7 +31,9 @@ var shared struct {
 }
 
 // Run runs the tests of a package, stops the server if there is one, and returns
-// the exit code.
+// the exit code:
+//
+//	func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 func Run(m interface{ Run() int }) int {
 	code := m.Run()
 	if err := Stop(); err != nil {
