@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,9 +27,15 @@ func Memory() string {
 	return dir
 }
 
-// killChildren kills the processes that pid has left behind, and those alone:
-// they work in the folder of the server's data, and were started by its program.
-func killChildren(_ int, data string) error {
+// kill kills the processes that work in the folder of the server's data, and
+// those alone: whatever a file says, a process of another program with the same
+// number is not meant. The first process comes first, so that it replaces none
+// of the others.
+func (s *Server) kill() error {
+	data := s.data()
+	if first, err := s.PID(); err == nil && slices.Contains(workingIn(data), first) {
+		_ = syscall.Kill(first, syscall.SIGKILL) // it may be gone by now
+	}
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		left := workingIn(data)
 		if len(left) == 0 {
@@ -42,6 +49,12 @@ func killChildren(_ int, data string) error {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
+}
+
+// Down reports whether the server's first process is gone.
+func (s *Server) Down() bool {
+	first, err := s.PID()
+	return err != nil || !slices.Contains(workingIn(s.data()), first)
 }
 
 // workingIn returns the processes called postgres that work in a folder.

@@ -39,6 +39,9 @@ func (*Server) PID() (int, error) { return 0, errUnix }
 // Kill cannot be done on this system.
 func (*Server) Kill() error { return errUnix }
 
+// Down is always true on this system.
+func (*Server) Down() bool { return true }
+
 // URL returns nothing on this system.
 func (*Server) URL(string, string) string { return "" }
 

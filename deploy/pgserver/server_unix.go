@@ -204,18 +204,9 @@ func (s *Server) PID() (int, error) {
 }
 
 // Kill kills every process of the server with SIGKILL, as a power failure would,
-// and waits until they are gone. What was on disk is on disk.
-func (s *Server) Kill() error {
-	pid, err := s.PID()
-	if err != nil {
-		return err
-	}
-	// The parent first, so that it replaces none of the others.
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		return err
-	}
-	return errors.Join(killChildren(pid, s.data()), s.letGo("leave"))
-}
+// and waits until they are gone. What was on disk is on disk. A server of which
+// somebody else has killed a part, it kills the rest of.
+func (s *Server) Kill() error { return errors.Join(s.kill(), s.letGo("leave")) }
 
 // URL returns the URL of a database for a user.
 func (s *Server) URL(user, database string) string {

@@ -162,7 +162,7 @@ func testBatchIsAnsweredAfterCommit(t *testing.T, open fresh) {
 	_, err := s.Begin(bg, slot.Run, nil, evidence.Envelope{Payload: []byte("request")})
 	require.NoError(t, err)
 	errs := inOneBatch(t, s,
-		func(t *tx) error { return t.addSlot(1, evidence.Position{Seq: 1}, slot) },
+		func(t *tx) error { return t.addSlot(1, slot) },
 		func(t *tx) error {
 			if found, _ := t.slot(slot.Run, "1"); found != nil {
 				return ErrTaken
