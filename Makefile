@@ -34,7 +34,7 @@ demo: temporal ## show governed executions, from a request to a proof
 	$(call watched,compiling the demo,go build -o bin/demo ./deploy/demo)
 	@bin/demo
 
-crash: temporal ## kill Interlock at every point between asked and sealed (CRASH='-victim frozen')
+crash: temporal ## kill Interlock at every point between asked and sealed (CRASH='-victim frozen', CRASH='-store postgres')
 	$(call watched,compiling the trial,go build -tags trial -o bin/crash ./deploy/trial/crash)
 	@bin/crash $(CRASH)
 

@@ -20,21 +20,22 @@ func TestLayers(t *testing.T) {
 		cel      = "github.com/google/cel-go"
 		celNew   = "cel.dev/"
 		sqlite   = "modernc.org/"
+		postgres = "github.com/jackc"
 	)
 	tests := []struct {
 		pkg    string
 		banned []string
 	}{
-		{"evidence", []string{module, temporal, cel, celNew, sqlite, "net/http", "github.com/", "go.uber.org/"}},
-		{"evidence/keyfile", []string{module + "/policy", module + "/activities", temporal, cel, celNew, sqlite, "net/http"}},
+		{"evidence", []string{module, temporal, cel, celNew, sqlite, postgres, "net/http", "github.com/", "go.uber.org/"}},
+		{"evidence/keyfile", []string{module + "/policy", module + "/activities", temporal, cel, celNew, sqlite, postgres, "net/http"}},
 		{"evidence/store", []string{module + "/policy", module + "/activities", module + "/workflows", temporal, cel, celNew}},
 		{"internal/defence", []string{module, "testing", temporal, "github.com/", "go.uber.org/"}},
-		{"policy", []string{module + "/activities", module + "/workflows", module + "/worker", temporal, sqlite, "net/http"}},
-		{"policy/catalogue", []string{module + "/activities", temporal, cel, celNew, sqlite}},
+		{"policy", []string{module + "/activities", module + "/workflows", module + "/worker", temporal, sqlite, postgres, "net/http"}},
+		{"policy/catalogue", []string{module + "/activities", temporal, cel, celNew, sqlite, postgres}},
 		{"activities", []string{module + "/worker", module + "/starter", cel, celNew}},
 		{"workflows", []string{module + "/worker", module + "/starter", cel, celNew}},
-		{"workflows/contract", []string{module + "/activities", module + "/policy", module + "/worker", module + "/starter", temporal, cel, celNew, sqlite}},
-		{"starter", []string{module + "/policy", module + "/activities", module + "/worker", cel, celNew, sqlite}},
+		{"workflows/contract", []string{module + "/activities", module + "/policy", module + "/worker", module + "/starter", temporal, cel, celNew, sqlite, postgres}},
+		{"starter", []string{module + "/policy", module + "/activities", module + "/worker", cel, celNew, sqlite, postgres}},
 		{"worker", []string{module + "/starter"}},
 		{"deploy/demo/desk", []string{module + "/evidence", module + "/policy", module + "/activities", module + "/workflows", module + "/worker", module + "/starter", temporal, cel, celNew}},
 	}

@@ -23,7 +23,7 @@ type GuardConfig struct {
 	Key       *evidence.Signer // signs outcomes
 	Name      string           // of the key in the trust root
 	Catalogue string           // path of the catalogue
-	Store     string           // path of the evidence store, the control plane's
+	Store     string           // the evidence store, the control plane's: a path or a PostgreSQL URL, see [store.Open]
 	Log       *zap.Logger
 
 	// Secrets and Funcs are for the actions of the catalogue that are not
@@ -80,7 +80,7 @@ func NewGuard(ctx context.Context, c GuardConfig) (*Guard, error) {
 		missing(!defence.Deployable(), "a build with its defences (without the tag undefended)"),
 		missing(c.Trust == nil, "a trust root"),
 		missing(c.Catalogue == "", "the path of the catalogue"),
-		missing(c.Store == "", "the path of the evidence store"),
+		missing(c.Store == "", "the path or URL of the evidence store"),
 		missing(c.Log == nil, "a logger"),
 	)
 	if err != nil {

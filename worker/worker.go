@@ -31,7 +31,7 @@ type Config struct {
 	Client    client.Client   // stays the caller's; must use the namespace that executions run in
 	Trust     *evidence.Trust // required
 	Catalogue string          // path of the catalogue; required
-	Store     string          // path of the evidence store; required
+	Store     string          // the evidence store, as [store.Open] takes it: a path or a PostgreSQL URL; required
 	Queues    Queues          // see there for the defaults
 	Control   *Control        // the role of control plane
 	Steps     *Steps          // the role of step worker
@@ -141,7 +141,7 @@ func (c *Config) check() error {
 		missing(c.Client == nil, "a Temporal client"),
 		missing(c.Trust == nil, "a trust root"),
 		missing(c.Catalogue == "", "the path of the catalogue"),
-		missing(c.Store == "", "the path of the evidence store"),
+		missing(c.Store == "", "the path or URL of the evidence store"),
 		missing(c.Log == nil, "a logger"),
 		missing(c.Control == nil && c.Steps == nil, "a role: control, steps or both"),
 		everyRole(c.Trust),
@@ -149,8 +149,8 @@ func (c *Config) check() error {
 }
 
 // openStore opens the evidence store, and proves that it can be written to.
-func openStore(ctx context.Context, path string) (*store.Store, error) {
-	st, err := store.Open(ctx, path)
+func openStore(ctx context.Context, target string) (*store.Store, error) {
+	st, err := store.Open(ctx, target)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}

@@ -5,15 +5,37 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
 )
 
-// killChildren kills the processes that pid has left behind, and those alone:
-// they work in the folder of the server's data, and were started by its program.
-func killChildren(_ int, data string) error {
+// room is how many bytes of memory a server for tests may need.
+const room = 2 << 30
+
+// Memory is a parent for servers that flush to memory, which is several times
+// quicker and survives a killed server, but not a machine without power. It is
+// [Disk] where there is little memory to put files into.
+func Memory() string {
+	const dir = "/dev/shm"
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(dir, &fs); err != nil || int64(fs.Bavail)*fs.Bsize < room {
+		return Disk
+	}
+	return dir
+}
+
+// kill kills the processes that work in the folder of the server's data, and
+// those alone: whatever a file says, a process of another program with the same
+// number is not meant. The first process comes first, so that it replaces none
+// of the others.
+func (s *Server) kill() error {
+	data := s.data()
+	if first, err := s.PID(); err == nil && slices.Contains(workingIn(data), first) {
+		_ = syscall.Kill(first, syscall.SIGKILL) // it may be gone by now
+	}
 	for deadline := time.Now().Add(10 * time.Second); ; {
 		left := workingIn(data)
 		if len(left) == 0 {
@@ -27,6 +49,12 @@ func killChildren(_ int, data string) error {
 		}
 		time.Sleep(2 * time.Millisecond)
 	}
+}
+
+// Down reports whether the server's first process is gone.
+func (s *Server) Down() bool {
+	first, err := s.PID()
+	return err != nil || !slices.Contains(workingIn(s.data()), first)
 }
 
 // workingIn returns the processes called postgres that work in a folder.

@@ -2,10 +2,27 @@
 
 package pgserver
 
-import "time"
+import (
+	"syscall"
+	"time"
+)
 
-// killChildren waits a while: they end by themselves when their parent is gone.
-func killChildren(int, string) error {
+// Memory is [Disk] on this system.
+func Memory() string { return Disk }
+
+// kill kills the first process, and waits a while: the others end by themselves
+// when it is gone.
+func (s *Server) kill() error {
+	first, err := s.PID()
+	if err == nil {
+		err = syscall.Kill(first, syscall.SIGKILL)
+	}
 	time.Sleep(2 * time.Second)
-	return nil
+	return err
+}
+
+// Down reports whether the server's first process is gone.
+func (s *Server) Down() bool {
+	first, err := s.PID()
+	return err != nil || syscall.Kill(first, 0) != nil
 }

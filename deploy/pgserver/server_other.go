@@ -7,11 +7,17 @@ import (
 	"errors"
 )
 
-// The users that every server has.
+// The users of a server.
 const (
 	Superuser = "postgres"
 	Asked     = "asked"
 )
+
+// Disk is a folder.
+const Disk = "."
+
+// Memory is [Disk] on this system.
+func Memory() string { return Disk }
 
 // A Server cannot be run on this system.
 type Server struct{}
@@ -19,7 +25,7 @@ type Server struct{}
 var errUnix = errors.New("PostgreSQL is run for tests on Unix only")
 
 // New cannot be done on this system.
-func New(context.Context) (*Server, error) { return nil, errors.Join(ErrMissing, errUnix) }
+func New(context.Context, string) (*Server, error) { return nil, errors.Join(ErrMissing, errUnix) }
 
 // Start cannot be done on this system.
 func (*Server) Start(context.Context) error { return errUnix }
@@ -33,6 +39,9 @@ func (*Server) PID() (int, error) { return 0, errUnix }
 // Kill cannot be done on this system.
 func (*Server) Kill() error { return errUnix }
 
+// Down is always true on this system.
+func (*Server) Down() bool { return true }
+
 // URL returns nothing on this system.
 func (*Server) URL(string, string) string { return "" }
 
@@ -41,3 +50,6 @@ func (*Server) SQL(context.Context, string, string) error { return errUnix }
 
 // CreateDatabase cannot be done on this system.
 func (*Server) CreateDatabase(context.Context, string) (string, error) { return "", errUnix }
+
+// DropDatabase cannot be done on this system.
+func (*Server) DropDatabase(context.Context, string) error { return errUnix }

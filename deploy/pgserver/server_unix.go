@@ -20,12 +20,17 @@ import (
 	"time"
 )
 
-// The users that every server has. Nobody is asked for a password but Asked.
+// The users of a server. Nobody is asked for a password but Asked, whom whoever
+// needs him creates.
 const (
 	Superuser = "postgres"
-	Asked     = "asked" // who is created by whoever needs him
-	port      = "5432"  // of the name of the socket
+	Asked     = "asked"
+
+	port = "5432" // in the name of the socket
 )
+
+// Disk is a parent for servers that flush to a disk.
+const Disk = "/tmp"
 
 // settings are those of a server that loses nothing, and is small.
 const settings = `listen_addresses = ''
@@ -35,8 +40,7 @@ synchronous_commit = on
 full_page_writes = on
 max_connections = 200
 shared_buffers = 64MB
-max_wal_size = 4GB
-checkpoint_timeout = 1h
+max_wal_size = 512MB
 autovacuum_naptime = 30s
 log_min_messages = warning
 `
@@ -58,9 +62,10 @@ type Server struct {
 	databases atomic.Int64
 }
 
-// New makes a server and starts it. It returns [ErrMissing] where PostgreSQL is
-// not installed.
-func New(ctx context.Context) (*Server, error) {
+// New makes a server, in a folder in parent, and starts it. The name of parent
+// must be short, or that of the socket is too long. It returns [ErrMissing]
+// where PostgreSQL is not installed.
+func New(ctx context.Context, parent string) (*Server, error) {
 	programs, err := bin()
 	if err != nil {
 		return nil, err
@@ -69,8 +74,7 @@ func New(ctx context.Context) (*Server, error) {
 	if s.as, err = credential(); err != nil {
 		return nil, err
 	}
-	// Not under TMPDIR, which may be too long for the name of a socket.
-	if s.dir, err = os.MkdirTemp("/tmp", "interlock-pg-"); err != nil {
+	if s.dir, err = os.MkdirTemp(parent, "interlock-pg-"); err != nil {
 		return nil, err
 	}
 	if err = s.init(ctx); err == nil {
@@ -200,18 +204,9 @@ func (s *Server) PID() (int, error) {
 }
 
 // Kill kills every process of the server with SIGKILL, as a power failure would,
-// and waits until they are gone. What was on disk is on disk.
-func (s *Server) Kill() error {
-	pid, err := s.PID()
-	if err != nil {
-		return err
-	}
-	// The parent first, so that it replaces none of the others.
-	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
-		return err
-	}
-	return errors.Join(killChildren(pid, s.data()), s.letGo("leave"))
-}
+// and waits until they are gone. What was on disk is on disk. A server of which
+// somebody else has killed a part, it kills the rest of.
+func (s *Server) Kill() error { return errors.Join(s.kill(), s.letGo("leave")) }
 
 // URL returns the URL of a database for a user.
 func (s *Server) URL(user, database string) string {
@@ -238,4 +233,9 @@ func (s *Server) CreateDatabase(ctx context.Context, template string) (string, e
 		statement += " TEMPLATE " + template
 	}
 	return name, s.SQL(ctx, "postgres", statement)
+}
+
+// DropDatabase removes a database, also from under those who use it.
+func (s *Server) DropDatabase(ctx context.Context, name string) error {
+	return s.SQL(ctx, "postgres", "DROP DATABASE "+name+" WITH (FORCE)")
 }

@@ -3,17 +3,21 @@ package store_test
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
+	"github.com/interlock-run/interlock/evidence/store/pgtest"
 )
 
 // childJob tells a child process what to do, childPath to which file.
@@ -22,21 +26,24 @@ const (
 	childPath = "INTERLOCK_STORE_TEST_PATH"
 )
 
+// jobs are what a child process can do.
+var jobs = map[string]func(path string) error{
+	"append":   appendForever,
+	"continue": continueOnce,
+	"contend":  contend,
+	"open": func(path string) error {
+		_, err := store.Open(ctx, path)
+		return err
+	},
+}
+
 // runChild does the job of a child process, if this is one.
 func runChild() bool {
-	job, path := os.Getenv(childJob), os.Getenv(childPath)
-	var err error
-	switch job {
-	case "":
+	job := os.Getenv(childJob)
+	if job == "" {
 		return false
-	case "append":
-		err = appendForever(path)
-	case "continue":
-		err = continueOnce(path)
-	case "open":
-		_, err = store.Open(ctx, path)
 	}
-	if err != nil {
+	if err := jobs[job](os.Getenv(childPath)); err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
@@ -82,12 +89,11 @@ func appendForever(path string) error {
 // acknowledged is there, pairs that were appended together are whole, and the
 // chains are intact. (What a power failure leaves is up to synchronous=FULL and
 // the disk; no process can test that.)
-func TestKilled(t *testing.T) {
-	path := tempPath(t)
-	for round, lines := range []int{1, 50, 200, 500} {
-		if round > 0 { // each round starts its chains anew
-			path = tempPath(t)
-		}
+func TestKilled(t *testing.T) { onEach(t, testKilled) }
+
+func testKilled(t *testing.T, temp tempStore) {
+	for _, lines := range []int{1, 50, 200, 500} {
+		path := temp(t) // each round starts its chains anew
 		acknowledged := killAfter(t, path, lines)
 		s := openAt(t, path)
 		for i := range 8 {
@@ -129,7 +135,11 @@ func killAfter(t *testing.T, path string, n int) (acknowledged [8]int) {
 
 // TestOpenedByManyAtOnce has eight processes create one store.
 func TestOpenedByManyAtOnce(t *testing.T) {
-	path := tempPath(t)
+	t.Run("SQLite", func(t *testing.T) { testOpenedByManyAtOnce(t, tempPath(t)) })
+	t.Run("PostgreSQL", func(t *testing.T) { testOpenedByManyAtOnce(t, pgtest.Database(t)) })
+}
+
+func testOpenedByManyAtOnce(t *testing.T, path string) {
 	var children []*exec.Cmd
 	for range 8 {
 		cmd := child("open", path)
@@ -141,4 +151,87 @@ func TestOpenedByManyAtOnce(t *testing.T) {
 		require.NoError(t, cmd.Wait())
 	}
 	newWorld(t, openAt(t, path)).check(2)
+}
+
+// TestManyProcessesWrite has processes grow the same chains at once, each from
+// what it reads; one of them is killed. There is one order, nothing that was
+// acknowledged is missing, and nothing is there twice.
+func TestManyProcessesWrite(t *testing.T) { onEach(t, testManyProcessesWrite) }
+
+func testManyProcessesWrite(t *testing.T, temp tempStore) {
+	path := temp(t)
+	s := openAt(t, path)
+	const writers, each = 4, 150
+	acknowledged := make([]map[string]bool, writers)
+	var wg sync.WaitGroup
+	for i := range writers {
+		cmd := child("contend", path)
+		out, err := cmd.StdoutPipe()
+		require.NoError(t, err)
+		require.NoError(t, cmd.Start())
+		acknowledged[i] = map[string]bool{}
+		wg.Go(func() {
+			lines := bufio.NewScanner(out)
+			for lines.Scan() {
+				if len(acknowledged[i]) == each && i > 0 {
+					_ = cmd.Process.Signal(syscall.SIGTERM)
+				} else if len(acknowledged[i]) == each/2 && i == 0 {
+					_ = cmd.Process.Kill()
+				}
+				if text := lines.Text(); strings.HasSuffix(text, ".") { // not cut off
+					acknowledged[i][text] = true
+				}
+			}
+			_ = cmd.Wait() // it was told to end
+		})
+	}
+	wg.Wait()
+	stored := map[string]int{}
+	for chain := range 2 {
+		run := runOf(strconv.Itoa(chain))
+		records, err := s.Records(ctx, run, 0)
+		require.NoError(t, err)
+		checkChain(t, s, run, len(records))
+		for _, r := range records {
+			text, _, _ := strings.Cut(string(r.Envelope.Payload), "\x00")
+			stored[text]++
+		}
+	}
+	for i := range writers {
+		require.GreaterOrEqual(t, len(acknowledged[i]), each/2)
+		for text := range acknowledged[i] {
+			require.Equal(t, 1, stored[text], text)
+		}
+	}
+}
+
+// contend appends to two chains that others append to as well, and prints what
+// was acknowledged.
+func contend(path string) error {
+	s, err := store.Open(context.Background(), path)
+	if err != nil {
+		return err
+	}
+	failed := make(chan error)
+	for chain := range 2 {
+		go func() {
+			run := runOf(strconv.Itoa(chain))
+			for n := 0; ; {
+				head, err := s.Head(ctx, run)
+				text := fmt.Sprintf("%d-%d-%d.", os.Getpid(), chain, n)
+				if err == nil {
+					_, err = s.Append(ctx, run, head, envelope(text))
+				}
+				switch {
+				case err == nil:
+					fmt.Println(text)
+					n++
+				case !errors.Is(err, store.ErrConflict):
+					failed <- err
+					return
+				}
+			}
+		}()
+	}
+	return <-failed
 }

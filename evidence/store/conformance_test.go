@@ -63,6 +63,7 @@ func conformance(t *testing.T, open opener) {
 	t.Run("one nonce, many runs", func(t *testing.T) { testOneNonceManyRuns(t, open) })
 	t.Run("many chains", func(t *testing.T) { testManyChains(t, open) })
 	continuation(t, open)
+	reserved(t, open)
 	t.Run("closed", func(t *testing.T) { testClosed(t, open) })
 }
 

@@ -332,8 +332,10 @@ func continueOnce(path string) error {
 }
 
 // TestT12ManyProcessesContinue has processes continue one handover at once.
-func TestT12ManyProcessesContinue(t *testing.T) {
-	path := tempPath(t)
+func TestT12ManyProcessesContinue(t *testing.T) { onEach(t, testManyProcessesContinue) }
+
+func testManyProcessesContinue(t *testing.T, temp tempStore) {
+	path := temp(t)
 	w := newWorld(t, openAt(t, path))
 	var children []*exec.Cmd
 	var outs [8]bytes.Buffer

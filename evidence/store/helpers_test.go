@@ -25,6 +25,15 @@ func TestMain(m *testing.M) {
 
 func tempPath(t testing.TB) string { return filepath.Join(t.TempDir(), "evidence.db") }
 
+// A tempStore names a store that is not there yet, or is empty.
+type tempStore func(testing.TB) string
+
+// onEach runs a test with temporary stores of each kind.
+func onEach(t *testing.T, test func(*testing.T, tempStore)) {
+	t.Run("SQLite", func(t *testing.T) { test(t, tempPath) })
+	t.Run("PostgreSQL", func(t *testing.T) { test(t, tempDatabase) })
+}
+
 // openAt opens the store at path until the test ends.
 func openAt(t testing.TB, path string, opts ...store.Option) *store.Store {
 	t.Helper()

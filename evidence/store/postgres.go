@@ -58,11 +58,12 @@ func shown(target string) string {
 	return u.Scheme + "://" + u.Host + u.Path
 }
 
-// parse takes a URL apart. An @ outside of the user's part is refused: before it
-// there could be a password with a character that ends that part too early.
+// parse takes a URL apart. One that others might take apart in another way is
+// refused: what is no password here could be part of one there.
 func parse(target string) (*url.URL, error) {
 	u, err := url.Parse(target)
-	if err != nil || strings.ContainsAny(u.Host+u.EscapedPath()+u.RawQuery+u.EscapedFragment(), "@") || u.Fragment != "" {
+	at := strings.Count(target, "@")
+	if err != nil || at > 1 || at == 1 && u.User == nil || strings.Contains(target, "#") {
 		return nil, fmt.Errorf("%w: the URL of the evidence store cannot be read (want postgres://user@host:5432/database?sslmode=verify-full; "+
 			"in a password, which belongs into PGPASSFILE or PGPASSWORD and not here, characters such as @ / ? # are written %%40 %%2F %%3F %%23)", ErrUnavailable)
 	}
@@ -197,13 +198,13 @@ func readServer(ctx context.Context, target string) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := s.pool(modeOnly, readers)
-	have, err := s.version(ctx, db)
+	have, err := s.version(ctx)
 	if err == nil && have != newest(postgresFiles) {
 		err = fmt.Errorf("%w: %s has schema %d, this program knows %d", ErrVersion, s.name, have, newest(postgresFiles))
 	}
 	if err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, err
 	}
+	db := s.pool(modeOnly, readers)
 	return &Store{readDB: db, read: newPrepared(db, reading)}, nil
 }

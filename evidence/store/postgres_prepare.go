@@ -125,14 +125,15 @@ func Prepare(ctx context.Context, target string) error {
 	})
 }
 
-// notAllowed is the SQLSTATE of a lack of rights.
-const notAllowed = "42501"
+// The SQLSTATEs of a lack of rights: to use what is there, and to see it.
+const (
+	notAllowed = "42501"
+	notVisible = "42P01"
+)
 
 // migrate brings the database to the newest schema, if it is not there yet.
 func (s *server) migrate(ctx context.Context) error {
-	db := s.pool(modeRead, 1)
-	defer db.Close()
-	have, err := s.version(ctx, db)
+	have, err := s.version(ctx)
 	if err != nil || have == newest(postgresFiles) {
 		return err
 	}
@@ -149,7 +150,10 @@ func (s *server) migrate(ctx context.Context) error {
 }
 
 // version returns the schema version of the database, 0 if there is no schema.
-func (s *server) version(ctx context.Context, db *sql.DB) (version int64, err error) {
+// It does not wait for a server that is not there.
+func (s *server) version(ctx context.Context) (version int64, err error) {
+	db := sql.OpenDB(s.plain())
+	defer db.Close()
 	var tables, versions int
 	if err := db.QueryRowContext(ctx, pgTables).Scan(&tables, &versions); err != nil {
 		return 0, unavailable("connect to "+s.name, err)
@@ -161,7 +165,7 @@ func (s *server) version(ctx context.Context, db *sql.DB) (version int64, err er
 		return 0, nil
 	}
 	err = db.QueryRowContext(ctx, sqlVersion).Scan(&version)
-	if codeOf(err) == notAllowed {
+	if codeOf(err) == notAllowed || codeOf(err) == notVisible {
 		return 0, fmt.Errorf("%w: %s has no rights in %s: GRANT %s, %s or %s to it (see interlockd store prepare)",
 			ErrUnavailable, s.config.User, s.name, GroupControl, GroupSteps, GroupReader)
 	}

@@ -66,7 +66,8 @@ func isOf(err error, errs ...error) bool {
 // server was restarted or somebody ended the session. What was asked over it
 // may have happened.
 func lost(err error) bool {
-	if err == nil || isOf(err, context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded) {
+	var never *pgconn.ConnectError // [patient] has tried often enough
+	if err == nil || errors.As(err, &never) || isOf(err, context.Canceled, context.DeadlineExceeded, os.ErrDeadlineExceeded) {
 		return false
 	}
 	switch code := codeOf(err); code {

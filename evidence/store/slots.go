@@ -30,22 +30,20 @@ func (s *Store) Take(ctx context.Context, slot Slot) (Slot, error) {
 	slot.Outcome, slot.Orders = nil, 0
 	got := slot
 	err := s.write(ctx, func(t *tx) error {
-		id, head, err := t.head(slot.Run)
-		if err != nil {
-			return err
-		}
-		switch found, err := t.slot(slot.Run, slot.Step); {
+		now, err := t.taking(slot.Run, slot.Step)
+		switch {
 		case err != nil:
 			return err
-		case found != nil:
-			got = *found
-			return fmt.Errorf("%w: %s, step %.60q, by %.60q at %s",
-				ErrTaken, slot.Run, slot.Step, found.Worker, found.At)
+		case now.slot != nil:
+			got = *now.slot
+			return fmt.Errorf("%w: %s, step %.60q, by %.60q at %s", ErrTaken, slot.Run, slot.Step, got.Worker, got.At)
+		case !now.begun:
+			return fmt.Errorf("%w: %s", ErrNoRun, slot.Run)
 		}
-		if err := t.noOrdersSince(read); err != nil {
+		if err := noneSince(read, now.orders); err != nil {
 			return err
 		}
-		return t.addSlot(id, head, slot)
+		return t.addSlot(now.id, slot)
 	})
 	return got, err
 }
@@ -93,13 +91,35 @@ func (t *tx) slot(run Run, step string) (*Slot, error) {
 	return &found[0], nil
 }
 
-// addSlot needs a chain: a decision is stored before anyone can act on it, so
-// a store without it is not the one that the decision was written to, and its
-// slots would guard nothing.
-func (t *tx) addSlot(id int64, head evidence.Position, slot Slot) error {
-	if head.Seq == 0 {
-		return fmt.Errorf("%w: %s", ErrNoRun, slot.Run)
-	}
+// A taking is what there is when somebody wants a slot.
+type taking struct {
+	id int64 // of the chain
+	// begun: the chain has a record. A decision is stored before anyone can act
+	// on it, so a store without it is not the one that the decision was written
+	// to, and its slots would guard nothing.
+	begun  bool
+	orders uint64
+	slot   *Slot // nil: free
+}
+
+// taking refuses who may not write, as chain does.
+func (t *tx) taking(run Run, step string) (now taking, err error) {
+	err = t.scan(context.Background(), func(r *sql.Rows) error {
+		var superseded, taken bool
+		slot, err := scanSlot(r, &now.id, &superseded, &now.begun, &now.orders, &taken)
+		if no := mayWrite(run, superseded); no != nil {
+			return no
+		}
+		if taken {
+			slot.Run = run
+			now.slot = &slot
+		}
+		return about(run, step, err)
+	}, sqlTaking, Orders.Workflow, Orders.Run, Orders.Namespace, step, run.Workflow, run.Run, run.Namespace)
+	return now, err
+}
+
+func (t *tx) addSlot(id int64, slot Slot) error {
 	_, err := t.exec(context.Background(), sqlAddSlot,
 		id, slot.Step, slot.Decision[:], slot.Key, slot.Worker, int64(slot.At))
 	return unavailable("take a slot", err)
@@ -117,10 +137,7 @@ func (p *prepared) slots(ctx context.Context, run Run, query string, args ...any
 		slot, err := scanSlot(r)
 		slot.Run = run
 		slots = append(slots, slot)
-		if err != nil {
-			return fmt.Errorf("%s, step %.60q: %w", run, slot.Step, err)
-		}
-		return nil
+		return about(run, slot.Step, err)
 	}, query, args...)
 	if err != nil {
 		return nil, err
@@ -128,14 +145,27 @@ func (p *prepared) slots(ctx context.Context, run Run, query string, args ...any
 	return slots, nil
 }
 
-func scanSlot(r *sql.Rows) (Slot, error) {
+// about says which slot err is about.
+func about(run Run, step string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s, step %.60q: %w", run, step, err)
+}
+
+// scanSlot reads a row that ends with a slot, and what comes before it. One that
+// was not taken has no decision.
+func scanSlot(r *sql.Rows, before ...any) (Slot, error) {
 	var slot Slot
 	var decision, payload []byte
 	var millis int64
 	var payloadType, signatures sql.NullString
-	err := r.Scan(&slot.Step, &decision, &slot.Key, &slot.Worker, &millis, &payloadType, &payload, &signatures)
+	err := r.Scan(append(before, &slot.Step, &decision, &slot.Key, &slot.Worker, &millis, &payloadType, &payload, &signatures)...)
 	if err != nil {
 		return slot, unavailable("read", err)
+	}
+	if decision == nil && len(before) > 0 {
+		return slot, nil
 	}
 	slot.At = evidence.Time(millis)
 	if slot.Decision, err = digestOf(decision); err != nil || !signatures.Valid {

@@ -50,10 +50,20 @@ const (
 		FROM slots JOIN runs ON slots.run_id = ` + chainID + `
 		LEFT JOIN outcomes ON outcomes.run_id = slots.run_id AND outcomes.step = slots.step
 		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?`
-	sqlSlot   = sqlSelectSlots + ` AND slots.step = ?`
-	sqlSlots  = sqlSelectSlots + ` ORDER BY slots.rowid`
-	sqlLength = `SELECT coalesce((SELECT max(seq) + 1 FROM records WHERE run_id = ` + chainID + `), 0)
-		FROM runs WHERE workflow = ? AND run = ? AND namespace = ?`
+	sqlSlot  = sqlSelectSlots + ` AND slots.step = ?`
+	sqlSlots = sqlSelectSlots + ` ORDER BY slots.rowid`
+	// sqlTaking is all that Take has to know, in one round trip: the run, the
+	// last record of its chain, how many orders there are, and the slot, if it
+	// was taken.
+	sqlTaking = `SELECT ` + chainID + `, ` + superseded + `,
+			EXISTS (SELECT 1 FROM records WHERE records.run_id = ` + chainID + `),
+			coalesce((SELECT max(seq) + 1 FROM records WHERE records.run_id = (SELECT coalesce(root, id)
+				FROM runs AS reserved WHERE reserved.workflow = ? AND reserved.run = ? AND reserved.namespace = ?)), 0),
+			slots.step IS NOT NULL, coalesce(slots.step, ''), decision, coalesce(key, ''), coalesce(worker, ''), coalesce(at, 0),
+			payload_type, payload, signatures
+		FROM runs LEFT JOIN slots ON slots.run_id = ` + chainID + ` AND slots.step = ?
+		LEFT JOIN outcomes ON outcomes.run_id = slots.run_id AND outcomes.step = slots.step
+		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?`
 	sqlAddSlot    = `INSERT INTO slots (run_id, step, decision, key, worker, at) VALUES (?, ?, ?, ?, ?, ?)`
 	sqlAddOutcome = `INSERT INTO outcomes (run_id, step, payload_type, payload, signatures)
 		VALUES (?, ?, ?, ?, ?)`

@@ -13,6 +13,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/store/pgtest"
 )
 
 var (
@@ -22,11 +23,34 @@ var (
 
 func openTemp(t *testing.T) *Store {
 	t.Helper()
-	s, err := Open(bg, filepath.Join(t.TempDir(), "evidence.db"))
+	return openOn(t, filepath.Join(t.TempDir(), "evidence.db"))
+}
+
+func openOn(t *testing.T, target string, opts ...Option) *Store {
+	t.Helper()
+	s, err := Open(bg, target, opts...)
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Close() })
 	return s
 }
+
+// A fresh opens a new store.
+type fresh func(t *testing.T, opts ...Option) *Store
+
+// onEach runs a test with new stores of each kind.
+func onEach(t *testing.T, test func(t *testing.T, open fresh)) {
+	t.Run("SQLite", func(t *testing.T) {
+		test(t, func(t *testing.T, opts ...Option) *Store {
+			return openOn(t, filepath.Join(t.TempDir(), "evidence.db"), opts...)
+		})
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		test(t, func(t *testing.T, opts ...Option) *Store { return openOn(t, pgtest.Database(t), opts...) })
+	})
+}
+
+// isServer reports whether s is kept by a server.
+func isServer(s *Store) bool { return s.anchor == nil }
 
 // addRun is an op that leaves a trace.
 func addRun(name string) func(*tx) error {
@@ -69,7 +93,20 @@ func inOneBatch(t *testing.T, s *Store, ops ...func(*tx) error) []error {
 }
 
 // TestBatch has a row for each way in which one op could harm the others.
-func TestBatch(t *testing.T) {
+func TestBatch(t *testing.T) { onEach(t, testBatch) }
+
+func testBatch(t *testing.T, open fresh) {
+	var s *Store // of the row
+	// Deferred constraints are checked by COMMIT: the way to make it fail.
+	breakCommit := func(t *tx) error {
+		deferred := `PRAGMA defer_foreign_keys = ON`
+		if isServer(s) {
+			deferred = `ALTER TABLE nonces ALTER CONSTRAINT nonces_run_id_fkey DEFERRABLE INITIALLY DEFERRED`
+		}
+		_, err := t.exec(bg, deferred)
+		_, err2 := t.exec(bg, sqlAddNonce, "p", "v", 999, 0)
+		return errors.Join(err, err2)
+	}
 	both := func(do, then func(*tx) error) func(*tx) error {
 		return func(t *tx) error { return errors.Join(do(t), then(t)) }
 	}
@@ -93,16 +130,11 @@ func TestBatch(t *testing.T) {
 			ErrUnavailable, ErrUnavailable, []string{}},
 		{"loses the transaction and fails", func(t *tx) error { _, _ = t.exec(bg, "ROLLBACK"); return errTest },
 			ErrUnavailable, ErrUnavailable, []string{}},
-		// Deferred constraints are checked by COMMIT: the way to make it fail.
-		{"breaks the commit", func(t *tx) error {
-			_, err := t.exec(bg, "PRAGMA defer_foreign_keys = ON")
-			_, err2 := t.exec(bg, sqlAddNonce, "p", "v", 999, 0)
-			return errors.Join(err, err2)
-		}, ErrUnavailable, ErrUnavailable, []string{}},
+		{"breaks the commit", breakCommit, ErrUnavailable, ErrUnavailable, []string{}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := openTemp(t)
+			s = open(t)
 			errs := inOneBatch(t, s, addRun("before"), tt.bad, addRun("after"))
 			require.ErrorIs(t, errs[1], tt.want)
 			if tt.rest == nil {
@@ -122,13 +154,15 @@ func TestBatch(t *testing.T) {
 
 // TestBatchIsAnsweredAfterCommit fails an op because of another one whose
 // commit then fails: the first must not be told of something that never was.
-func TestBatchIsAnsweredAfterCommit(t *testing.T) {
-	s := openTemp(t)
+func TestBatchIsAnsweredAfterCommit(t *testing.T) { onEach(t, testBatchIsAnsweredAfterCommit) }
+
+func testBatchIsAnsweredAfterCommit(t *testing.T, open fresh) {
+	s := open(t)
 	slot := Slot{Run: Run{Workflow: "w"}, Step: "1"}
 	_, err := s.Begin(bg, slot.Run, nil, evidence.Envelope{Payload: []byte("request")})
 	require.NoError(t, err)
 	errs := inOneBatch(t, s,
-		func(t *tx) error { return t.addSlot(1, evidence.Position{Seq: 1}, slot) },
+		func(t *tx) error { return t.addSlot(1, slot) },
 		func(t *tx) error {
 			if found, _ := t.slot(slot.Run, "1"); found != nil {
 				return ErrTaken
@@ -146,16 +180,33 @@ func TestBatchIsAnsweredAfterCommit(t *testing.T) {
 }
 
 // TestGrouped pins that waiting ops share commits.
-func TestGrouped(t *testing.T) {
-	s := openTemp(t)
-	commits := func() (n int) { // by others, as one connection counts them
+func TestGrouped(t *testing.T) { onEach(t, testGrouped) }
+
+func testGrouped(t *testing.T, open fresh) {
+	s := open(t)
+	transactions := map[string]bool{} // in which ops were run; the writer's
+	commits := func() (n int) {
+		if isServer(s) {
+			return len(transactions)
+		}
+		// By others, as one connection counts them.
 		require.NoError(t, s.anchor.QueryRowContext(bg, "PRAGMA data_version").Scan(&n))
 		return n
 	}
 	before := commits()
 	ops := make([]func(*tx) error, 100)
 	for i := range ops {
-		ops[i] = func(t *tx) error { _, err := t.exec(bg, sqlPulse); return err }
+		ops[i] = func(t *tx) error {
+			if _, err := t.exec(bg, sqlPulse); err != nil || !isServer(s) {
+				return err
+			}
+			return t.scan(bg, func(r *sql.Rows) error {
+				var id string
+				err := r.Scan(&id)
+				transactions[id] = true
+				return err
+			}, "SELECT pg_current_xact_id()::text")
+		}
 	}
 	require.NoError(t, errors.Join(inOneBatch(t, s, ops...)...))
 	require.Equal(t, 1, commits()-before, "100 writes, one commit")
@@ -163,16 +214,16 @@ func TestGrouped(t *testing.T) {
 
 // TestStamped pins that the time is kept once for a batch, with it or not at
 // all, and that a batch of refusals does not write.
-func TestStamped(t *testing.T) {
+func TestStamped(t *testing.T) { onEach(t, testStamped) }
+
+func testStamped(t *testing.T, open fresh) {
 	calls, now := 0, evidence.Time(100)
-	s, err := Open(bg, filepath.Join(t.TempDir(), "evidence.db"), WithClock(func() evidence.Time {
+	s := open(t, WithClock(func() evidence.Time {
 		if calls++; now < 0 {
 			panic("no clock")
 		}
 		return now
 	}))
-	require.NoError(t, err)
-	defer s.Close()
 	seen := func() evidence.Time {
 		at, err := s.Seen(bg)
 		require.NoError(t, err)
@@ -205,8 +256,10 @@ func TestStamped(t *testing.T) {
 }
 
 // TestLeaving pins what a context does to a write.
-func TestLeaving(t *testing.T) {
-	s := openTemp(t)
+func TestLeaving(t *testing.T) { onEach(t, testLeaving) }
+
+func testLeaving(t *testing.T, open fresh) {
+	s := open(t)
 	started, goOn := make(chan struct{}), make(chan struct{})
 	ctx, cancel := context.WithCancel(bg)
 	var wg sync.WaitGroup

@@ -8,6 +8,7 @@
 //	INTERLOCK_CRASH=POINT[:N]   strike at the N-th pass of the point, 1 by default
 //	INTERLOCK_CRASH_KILL=FILES  comma-separated files, each with the id of a process to kill
 //	INTERLOCK_CRASH_FREEZE=1    freeze them instead, with SIGSTOP
+//	INTERLOCK_CRASH_COUNT=FILE  count the passes of all processes together, in this file
 //	INTERLOCK_CRASH_LOG=FILE    gets the name of the point, before the strike
 //
 // The processes are killed with SIGKILL, so that nothing of theirs runs any

@@ -22,8 +22,33 @@ func Point(name string) {
 	}
 	armed.mu.Lock()
 	defer armed.mu.Unlock()
+	if armed.count != "" {
+		armed.passTogether()
+		return
+	}
 	if armed.left--; armed.left == 0 {
 		armed.strike()
+	}
+}
+
+// passTogether counts the pass in the file that several processes share, and
+// holds it while it strikes, so that exactly one of them does.
+func (c *charge) passTogether() {
+	f, err := os.OpenFile(c.count, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		die(fmt.Sprintf("couldn't count: %v", err))
+	}
+	defer f.Close()
+	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+		die(fmt.Sprintf("couldn't count: %v", err))
+	}
+	if _, err := f.Write([]byte{'.'}); err != nil {
+		die(fmt.Sprintf("couldn't count: %v", err))
+	}
+	if info, err := f.Stat(); err != nil {
+		die(fmt.Sprintf("couldn't count: %v", err))
+	} else if info.Size() == int64(c.left) {
+		c.strike()
 	}
 }
 
@@ -31,11 +56,12 @@ func Point(name string) {
 type charge struct {
 	point string
 	files []string // each holds the id of a process
+	count string   // file with a byte for each pass, if several processes count
 	log   string
 	how   syscall.Signal
 
 	mu   sync.Mutex // guards left, and is held while it strikes
-	left int        // passes until the strike
+	left int        // passes until the strike; of all processes if they count together
 }
 
 var armed = fromEnvironment()
@@ -44,7 +70,8 @@ var armed = fromEnvironment()
 // must not run as if nothing were to happen.
 func fromEnvironment() *charge {
 	name, count, counted := strings.Cut(os.Getenv("INTERLOCK_CRASH"), ":")
-	c := &charge{point: name, left: 1, log: os.Getenv("INTERLOCK_CRASH_LOG"), how: syscall.SIGKILL}
+	c := &charge{point: name, left: 1, log: os.Getenv("INTERLOCK_CRASH_LOG"),
+		count: os.Getenv("INTERLOCK_CRASH_COUNT"), how: syscall.SIGKILL}
 	if name == "" {
 		return c
 	}

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml"
@@ -36,8 +38,12 @@ type File struct {
 	Policy string `yaml:"policy"`
 	// Catalogue is the path of the catalogue of actions. Required by workers.
 	Catalogue string `yaml:"catalogue"`
-	// Store is the path of the evidence store, an SQLite file that is created
-	// when it is missing. Required by workers.
+	// Store is the evidence store: the path of an SQLite file, which is created
+	// when it is missing, for processes of one machine; or, for a fleet, the URL
+	// of a PostgreSQL database (postgres://user@host/database?sslmode=verify-full)
+	// that interlockd store prepare was run on. A password must not be in it:
+	// PGPASSFILE and PGPASSWORD are read, as by PostgreSQL's own programs.
+	// Required by workers.
 	Store string `yaml:"store"`
 	// Secrets is the folder with the secrets that the catalogue names, one
 	// file each, mode 0600. Needed only if the catalogue names any. A control
@@ -141,6 +147,9 @@ func Load(path string) (*File, error) {
 	if f.Trust == "" {
 		return nil, fmt.Errorf("%w: %s: trust is missing: want the path of the trust root", ErrConfig, path)
 	}
+	if err := CheckStore(f.Store); err != nil {
+		return nil, fmt.Errorf("%w (%s)", err, path)
+	}
 	return f, nil
 }
 
@@ -197,6 +206,36 @@ func (f *File) Path(p string) string {
 		return p
 	}
 	return filepath.Join(f.dir, p)
+}
+
+// StoreTarget returns Store as package store takes it: a URL as it stands, a
+// path as [File.Path] returns it.
+func (f *File) StoreTarget() string {
+	if IsURL(f.Store) {
+		return f.Store
+	}
+	return f.Path(f.Store)
+}
+
+// IsURL reports whether an evidence store is a PostgreSQL database.
+func IsURL(store string) bool {
+	return strings.HasPrefix(store, "postgres://") || strings.HasPrefix(store, "postgresql://")
+}
+
+// CheckStore refuses a URL with a password in it, or one that could have one:
+// files and command lines are read by others. The error does not show it.
+func CheckStore(store string) error {
+	if !IsURL(store) {
+		return nil
+	}
+	u, err := url.Parse(store)
+	if err != nil {
+		return fmt.Errorf("%w: store: the URL cannot be read; want postgres://user@host/database?sslmode=verify-full", ErrConfig)
+	}
+	if _, has := u.User.Password(); has || u.Query().Has("password") || u.Query().Has("sslpassword") || strings.Count(store, "@") > 1 {
+		return fmt.Errorf("%w: store: the URL has a password in it; put it into the file that PGPASSFILE names (~/.pgpass), or into PGPASSWORD", ErrConfig)
+	}
+	return nil
 }
 
 // Dir returns the folder that the file is in.

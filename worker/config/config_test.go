@@ -59,6 +59,10 @@ func TestLoadRefuses(t *testing.T) {
 		{"an outage without a unit", "trust: t\noutage: 30\n", "duration"},
 		{"a duration that is none", "trust: t\nlease: soon\n", "duration"},
 		{"two documents", "trust: t\n---\npolicy: p\n", "one document"},
+		{"a password in the store's URL", "trust: t\nstore: postgres://u:hunter2@h/d\n", "PGPASSFILE"},
+		{"a password at its end", "trust: t\nstore: postgresql://h/d?user=u&password=hunter2\n", "PGPASSFILE"},
+		{"a password with a #", "trust: t\nstore: \"postgres://u:x#hunter2@h/d\"\n", "cannot be read"},
+		{"a password with an @", "trust: t\nstore: postgres://u@hunter2@h/d\n", "PGPASSFILE"},
 		{"not YAML", "trust: [", ""},
 		{"a tag where a list belongs", "trust: !b c\nkeys: !b c\n", ""},
 	}
@@ -67,9 +71,23 @@ func TestLoadRefuses(t *testing.T) {
 			_, err := load(t, tt.content)
 			require.ErrorIs(t, err, config.ErrConfig)
 			require.ErrorContains(t, err, tt.want)
+			require.NotContains(t, err.Error(), "hunter2")
 		})
 	}
 	_, err := config.Load(filepath.Join(t.TempDir(), "gone.yaml"))
 	require.ErrorIs(t, err, config.ErrConfig)
 	require.ErrorContains(t, err, "interlock init")
+}
+
+func TestStoreTarget(t *testing.T) {
+	const server = "postgres://interlock@db.example/evidence?sslmode=verify-full"
+	f, err := load(t, "trust: t\nstore: "+server+"\n")
+	require.NoError(t, err)
+	require.Equal(t, server, f.StoreTarget(), "it is no path")
+	f, err = load(t, "trust: t\nstore: evidence.db\n")
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(f.Dir(), "evidence.db"), f.StoreTarget())
+	f, err = load(t, "trust: t\n")
+	require.NoError(t, err)
+	require.Empty(t, f.StoreTarget())
 }

@@ -8,15 +8,22 @@ import (
 	"github.com/interlock-run/interlock/internal/crash"
 )
 
-// The victims. The last one is not killed: the process that passes the point
-// is frozen there, another one takes its place, and when all is over and no
-// lease is left, it goes on where it stood.
+// The victims. The frozen one is not killed: the process that passes the point
+// stops there, another one takes its place, and when all is over and no lease is
+// left, it goes on where it stood. The database is a victim where it is a server.
 const (
-	both   = "both"
-	frozen = "frozen"
+	both     = "both"
+	frozen   = "frozen"
+	database = rig.Postgres
 )
 
-var victims = []string{rig.Control, rig.Steps, both, frozen}
+var victims = []string{rig.Control, rig.Steps, both, frozen, database}
+
+// The kinds of evidence store.
+const (
+	sqlite   = "sqlite"
+	postgres = "postgres"
+)
 
 // A trial is one cell of the matrix.
 type trial struct {
@@ -27,6 +34,26 @@ type trial struct {
 	slow   bool // the refund takes longer than the first lease, so that the watch begins
 	long   bool // the plan is so long that another run takes over
 	unmade bool // no step worker runs, and the execution is cancelled: what was allowed never begins
+	pairs  bool // two processes in each role, over one PostgreSQL
+}
+
+// names are the processes of a role.
+func (t trial) names(role string) []string {
+	if t.pairs {
+		return []string{role, rig.Twin(role)}
+	}
+	return []string{role}
+}
+
+// where is the kind of store that the trial needs.
+func (t trial) where() rig.Where {
+	switch {
+	case t.victim == database:
+		return rig.OwnServer
+	case t.pairs:
+		return rig.SharedServer
+	}
+	return rig.File
 }
 
 // name is a name for a folder, a queue and an execution.
@@ -41,6 +68,8 @@ func (t trial) roles() []string {
 		return []string{rig.Control, rig.Steps}
 	case frozen:
 		return []string{string(t.Process)}
+	case database:
+		return nil
 	}
 	return []string{t.victim}
 }
@@ -77,7 +106,7 @@ func (t trial) possible() bool {
 	case t.victim == frozen:
 		return t.Process != crash.World
 	case t.unmade:
-		return t.victim == rig.Control
+		return t.victim == rig.Control || t.victim == database
 	}
 	return true
 }
@@ -107,12 +136,16 @@ func variants(p crash.Place) []trial {
 func chosen(o options) ([]trial, error) {
 	var some []trial
 	for _, t := range matrix() {
+		if t.victim == database && o.store != postgres {
+			continue
+		}
 		if strings.HasPrefix(t.Name, o.point) && (t.victim == o.victim || o.victim == "" && t.victim != frozen) {
+			t.pairs = o.store == postgres
 			some = append(some, t)
 		}
 	}
 	if len(some) == 0 {
-		return nil, fmt.Errorf("there is no trial with -point %q and -victim %q; see -help", o.point, o.victim)
+		return nil, fmt.Errorf("there is no trial with -point %q, -victim %q and -store %q; see -help", o.point, o.victim, o.store)
 	}
 	return some, nil
 }

@@ -3,12 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"path/filepath"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/interlock-run/interlock/deploy/pgserver"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/internal/crash"
 )
@@ -37,21 +39,28 @@ func TestCrash(t *testing.T) {
 	defer cancel()
 	tests := []struct {
 		point, victim string
+		store         string
 		effects       []int // of the refund's trial and the letter's, or of the only one
 		verdicts      []evidence.Verdict
 	}{
 		// Taken and not sent: nobody can know that from outside.
-		{"slot.taken", "steps", []int{2, 1}, []evidence.Verdict{evidence.Completed, evidence.Unresolved}},
+		{"slot.taken", "steps", sqlite, []int{2, 1}, []evidence.Verdict{evidence.Completed, evidence.Unresolved}},
 		// Sent and not signed: the letter is out, and must not go out again.
-		{"effect.done", "both", []int{2, 2}, []evidence.Verdict{evidence.Completed, evidence.Unresolved}},
+		{"effect.done", "both", sqlite, []int{2, 2}, []evidence.Verdict{evidence.Completed, evidence.Unresolved}},
 		// Signed and stored, and nobody heard of it: the store is asked.
-		{"outcome.stored", "steps", []int{2, 2}, []evidence.Verdict{evidence.Completed, evidence.Completed}},
-		{"authorize.stored", "control", []int{2}, []evidence.Verdict{evidence.Completed}},
+		{"outcome.stored", "steps", sqlite, []int{2, 2}, []evidence.Verdict{evidence.Completed, evidence.Completed}},
+		{"authorize.stored", "control", sqlite, []int{2}, []evidence.Verdict{evidence.Completed}},
+		// Two of each role over one database: the twin of a step worker that died
+		// knows from the store that the slot is taken.
+		{"slot.taken", "steps", postgres, []int{2, 1}, []evidence.Verdict{evidence.Completed, evidence.Unresolved}},
 	}
 	for _, tt := range tests {
-		t.Run(tt.point, func(t *testing.T) {
+		t.Run(tt.store+" "+tt.point, func(t *testing.T) {
+			if _, err := pgserver.New(ctx, "/nowhere"); tt.store == postgres && errors.Is(err, pgserver.ErrMissing) {
+				t.Skip(err)
+			}
 			var said bytes.Buffer
-			results, err := run(ctx, options{dir: filepath.Join(t.TempDir(), "crash"), point: tt.point, victim: tt.victim, parallel: 2}, &said)
+			results, err := run(ctx, options{dir: filepath.Join(t.TempDir(), "crash"), point: tt.point, victim: tt.victim, store: tt.store, parallel: 2}, &said)
 			require.NoError(t, err, said.String())
 			require.Len(t, results, len(tt.effects))
 			for i, r := range results {

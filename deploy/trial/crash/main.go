@@ -16,6 +16,12 @@
 // when the execution is sealed and its last lease over, it goes on as if nothing
 // had been. It must not reach the desk any more.
 //
+// With -store postgres the evidence store is a PostgreSQL database, with a user for
+// each role, and there are two control planes and two step workers. Of a pair the
+// one that passes the point is the victim, and the other goes on. A fifth victim is
+// the database itself: every process of it is killed, and it is started again at
+// once.
+//
 // It exits with 0 only if all of that holds and every point was hit.
 package main
 
@@ -30,12 +36,15 @@ import (
 func main() {
 	var o options
 	flag.StringVar(&o.point, "point", "", "only the points that start with this")
-	flag.StringVar(&o.victim, "victim", "", "only this victim: control, steps, both or frozen")
+	flag.StringVar(&o.victim, "victim", "", "only this victim: control, steps, both, frozen or, with -store postgres, postgres")
+	flag.StringVar(&o.store, "store", sqlite, "where evidence is kept: sqlite or postgres")
 	flag.IntVar(&o.parallel, "parallel", 4, "how many executions at a time")
 	flag.DurationVar(&o.pause, "pause", 0, "how long the victims stay dead")
 	flag.BoolVar(&o.verbose, "v", false, "say what each point means, and what the desk and the proof say")
 	flag.BoolVar(&o.keep, "keep", false, "keep the folders of all runs, not only of those that failed")
-	rig.Main("crash", func() bool { return o.parallel >= 1 }, func(ctx context.Context, dir string) error {
+	rig.Main("crash", func() bool {
+		return o.parallel >= 1 && (o.store == sqlite || o.store == postgres)
+	}, func(ctx context.Context, dir string) error {
 		o.dir = dir
 		_, err := run(ctx, o, os.Stdout)
 		return err

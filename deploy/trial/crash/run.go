@@ -15,6 +15,7 @@ import (
 type options struct {
 	dir           string // the working folder; removed and made anew
 	point, victim string
+	store         string // sqlite, also if it is empty, or postgres
 	parallel      int
 	pause         time.Duration // how long the victims stay dead
 	verbose, keep bool

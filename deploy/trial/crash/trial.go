@@ -50,7 +50,7 @@ func (r *result) bad() bool { return r.err != nil || len(r.wrong) > 0 }
 func stageTrial(ctx context.Context, r *rig.Rig, t trial, o options) result {
 	res := result{trial: t}
 	began := time.Now()
-	set := rig.Options{Lease: lease, Interval: interval, Heartbeat: time.Second}
+	set := rig.Options{Lease: lease, Interval: interval, Heartbeat: time.Second, Store: t.where()}
 	if t.long {
 		set.MaxEvents = shortest
 	}
@@ -75,8 +75,8 @@ type director struct {
 	s *rig.Stage
 
 	pause  time.Duration
-	asleep *rig.Proc // the frozen process, once it is
-	strike sync.Once // of the world
+	asleep []*rig.Proc // the frozen process, and its twin, once it is
+	strike sync.Once   // of the world
 }
 
 // perform lets the execution run into the strike, starts again what was
@@ -99,6 +99,11 @@ func (d *director) perform(ctx context.Context, res *result) error {
 		return err
 	}
 	time.Sleep(d.pause)
+	if d.t.victim == database {
+		if err := d.s.RestartPostgres(ctx); err != nil {
+			return err
+		}
+	}
 	if err := d.s.Start(ctx, nil, d.missing()...); err != nil {
 		return err
 	}
@@ -118,34 +123,46 @@ func (d *director) perform(ctx context.Context, res *result) error {
 	return d.compare(ctx, x, res)
 }
 
-// open starts the processes, one of them with the charge.
+// open starts the processes, those of one role with the charge.
 func (d *director) open(ctx context.Context) error {
 	d.s.World.Meet(d.before, d.after)
 	for _, role := range []string{rig.Control, rig.Steps} {
 		if d.t.unmade && role == rig.Steps {
 			continue
 		}
-		var env []string
-		if role == string(d.t.Process) {
-			env = d.charge()
-		}
-		if err := d.s.Start(ctx, env, role); err != nil {
-			return err
+		for _, name := range d.t.names(role) {
+			var env []string
+			if role == string(d.t.Process) {
+				env = d.charge(name)
+			}
+			if err := d.s.Start(ctx, env, name); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// charge is the environment of the process that passes the point.
-func (d *director) charge() []string {
+// charge is the environment of a process that passes the point. Of a pair, the
+// one that passes it for the n-th time is the victim.
+func (d *director) charge(name string) []string {
 	var files []string
 	for _, role := range d.t.roles() {
+		if role == rig.RoleOf(name) {
+			role = name
+		}
 		files = append(files, d.s.PIDFile(role))
+	}
+	if d.t.victim == database {
+		files = append(files, d.s.PIDFile(rig.Postgres))
 	}
 	env := []string{
 		fmt.Sprintf("INTERLOCK_CRASH=%s:%d", d.t.Name, d.t.pass),
 		"INTERLOCK_CRASH_KILL=" + strings.Join(files, ","),
 		"INTERLOCK_CRASH_LOG=" + d.log(),
+	}
+	if d.t.pairs {
+		env = append(env, "INTERLOCK_CRASH_COUNT="+d.s.Path("passes"))
 	}
 	if d.t.victim == frozen {
 		env = append(env, "INTERLOCK_CRASH_FREEZE=1")
@@ -190,6 +207,9 @@ func (d *director) kill() {
 	for _, role := range d.t.roles() {
 		d.s.Proc(role).Kill()
 	}
+	if d.t.victim == database {
+		_ = d.s.KillPostgres() // if it could not be done, it is not down, which fails the trial
+	}
 }
 
 // struck waits until the victims are dead, and makes sure that the point was
@@ -200,21 +220,35 @@ func (d *director) struck(ctx context.Context, end *ending) error {
 	if d.t.victim == frozen {
 		return d.froze(ctx, end)
 	}
-	for _, role := range d.t.roles() {
+	// The execution may end at the very moment of the strike.
+	var late <-chan time.Time
+	over := end.over
+	for !d.dead() {
 		select {
-		case <-d.s.Proc(role).Done():
+		case <-time.After(10 * time.Millisecond):
 		case <-ctx.Done():
-			return fmt.Errorf("%s was not killed: %w", role, d.notHit())
-		case <-end.over:
-			// The execution may have ended at the very moment of the strike.
-			select {
-			case <-d.s.Proc(role).Done():
-			case <-time.After(5 * time.Second):
-				return fmt.Errorf("the execution ended and %s was not killed: %w", role, d.notHit())
-			}
+			return fmt.Errorf("%s was not killed: %w", d.t.victim, d.notHit())
+		case <-over:
+			late, over = time.After(5*time.Second), nil
+		case <-late:
+			return fmt.Errorf("the execution ended and %s was not killed: %w", d.t.victim, d.notHit())
 		}
 	}
 	return d.notHit()
+}
+
+// dead reports whether every victim is: one process of each role, or the
+// database.
+func (d *director) dead() bool {
+	if d.t.victim == database {
+		return d.s.PostgresDown()
+	}
+	for _, role := range d.t.roles() {
+		if !slices.ContainsFunc(d.t.names(role), func(name string) bool { return d.s.Proc(name).Ended() }) {
+			return false
+		}
+	}
+	return true
 }
 
 // froze waits until the point was hit, and a moment for the signal to arrive.
@@ -229,7 +263,9 @@ func (d *director) froze(ctx context.Context, end *ending) error {
 		}
 	}
 	time.Sleep(200 * time.Millisecond)
-	d.asleep = d.s.Proc(string(d.t.Process))
+	for _, name := range d.t.names(string(d.t.Process)) {
+		d.asleep = append(d.asleep, d.s.Proc(name))
+	}
 	return nil
 }
 
@@ -241,8 +277,10 @@ func (d *director) wake(ctx context.Context, res *result) error {
 	if err != nil {
 		return err
 	}
-	if err := d.asleep.Thaw(); err != nil {
-		return err
+	for _, p := range d.asleep { // to a process that is awake it is nothing
+		if err := p.Thaw(); err != nil {
+			return err
+		}
 	}
 	time.Sleep(time.Second)
 	after, err := d.s.World.Books(ctx)
@@ -263,15 +301,19 @@ func (d *director) notHit() error {
 	return nil
 }
 
-// missing are the roles whose process is not there.
+// missing are the processes that are not there. The twin of a frozen one does
+// its work; without a twin another one is started.
 func (d *director) missing() []string {
-	var roles []string
+	var names []string
 	for _, role := range []string{rig.Control, rig.Steps} {
-		if p := d.s.Proc(role); p == nil || slices.Contains(d.t.roles(), role) {
-			roles = append(roles, role)
+		for _, name := range d.t.names(role) {
+			p := d.s.Proc(name)
+			if p == nil || p.Ended() || d.t.victim == frozen && !d.t.pairs && slices.Contains(d.t.roles(), role) {
+				names = append(names, name)
+			}
 		}
 	}
-	return roles
+	return names
 }
 
 // An ending is how an execution ended.

@@ -76,6 +76,7 @@ func (s *Stage) makeKeys() error {
 // settings fill the templates.
 type settings struct {
 	Temporal, StepsTemporal, Namespace, Queue, Shared, World, Lease, Interval, Heartbeat string
+	ControlStore, StepsStore                                                             string
 	MaxEvents                                                                            int
 }
 

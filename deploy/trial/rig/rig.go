@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/log"
 
 	"github.com/interlock-run/interlock/deploy/daemon"
 	"github.com/interlock-run/interlock/deploy/devserver"
+	"github.com/interlock-run/interlock/deploy/pgserver"
 )
 
 // A Rig is what trials share. It is safe for concurrent use.
@@ -22,6 +24,9 @@ type Rig struct {
 	program  string // interlockd
 	temporal *devserver.Server
 	client   client.Client
+
+	mu       sync.Mutex       // guards postgres, and is held while databases are made
+	postgres *pgserver.Server // for stages that share one; nil before the first
 }
 
 // Open builds interlockd and starts a Temporal server. Stages are made in dir,
@@ -57,10 +62,14 @@ func Open(ctx context.Context, dir string, progress io.Writer) (*Rig, error) {
 	return r, nil
 }
 
-// Close ends the Temporal server. Every stage must be closed before.
+// Close ends the servers. Every stage must be closed before.
 func (r *Rig) Close() error {
 	r.client.Close()
-	return r.temporal.Stop()
+	err := r.temporal.Stop()
+	if r.postgres != nil {
+		err = errors.Join(err, r.postgres.Stop())
+	}
+	return err
 }
 
 func quiet() log.Logger { return log.NewStructuredLogger(slog.New(slog.DiscardHandler)) }

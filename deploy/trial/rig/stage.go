@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/interlock-run/interlock/deploy/daemon"
+	"github.com/interlock-run/interlock/deploy/pgserver"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/keyfile"
 	"github.com/interlock-run/interlock/evidence/store"
@@ -20,6 +22,26 @@ import (
 const (
 	Control = "control"
 	Steps   = "steps"
+)
+
+// twin is what the name of a second process in a role ends with.
+const twin = "-2"
+
+// Twin is the name of a second process in a role. It has the folder, the keys
+// and the user of the first.
+func Twin(role string) string { return role + twin }
+
+// RoleOf is the role of a process with a name.
+func RoleOf(name string) string { return strings.TrimSuffix(name, twin) }
+
+// Where the evidence store of a stage is.
+type Where int
+
+// The kinds of store.
+const (
+	File         Where = iota // SQLite, in the stage's folder
+	SharedServer              // a database of the PostgreSQL server that stages share
+	OwnServer                 // a PostgreSQL server that only this stage uses, to be killed
 )
 
 // Options say how a stage is set.
@@ -34,6 +56,8 @@ type Options struct {
 	// StepsVia is the address at which the step worker finds Temporal, such as
 	// that of a [Proxy]. The server's own by default.
 	StepsVia string
+	// Store is a file by default.
+	Store Where
 }
 
 // A Stage is everything that one trial needs. Processes are started by Start.
@@ -43,10 +67,12 @@ type Stage struct {
 	Agent *starter.Starter // asks for executions
 	Trust *evidence.Trust
 
-	rig   *Rig
-	dir   string
-	procs map[string]*Proc // by role; the one started last
-	all   []*Proc
+	rig    *Rig
+	dir    string
+	store  string           // the target for whoever reads
+	server *pgserver.Server // the stage's own; nil without one
+	procs  map[string]*Proc // by name; the one started last
+	all    []*Proc
 }
 
 // Stage sets a stage, on which nothing runs but the outside world.
@@ -65,7 +91,12 @@ func (r *Rig) Stage(ctx context.Context, name string, o Options) (*Stage, error)
 	if s.World, err = openWorld(ctx, s.Path("desk.db"), token); err != nil {
 		return nil, fmt.Errorf("stage %s: %w", name, err)
 	}
+	v, err := s.makeStore(ctx, o.Store)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("stage %s: %w", name, err), s.closeStore(), s.World.Close())
+	}
 	err = s.configure(settings{
+		ControlStore: v.control, StepsStore: v.steps,
 		Temporal: r.temporal.Address, StepsTemporal: o.StepsVia, Namespace: r.temporal.Namespace,
 		Queue: name, Shared: s.Path("shared"), World: s.World.Address,
 		Lease: o.Lease.String(), Interval: o.Interval.String(), Heartbeat: o.Heartbeat.String(), MaxEvents: o.MaxEvents,
@@ -74,7 +105,7 @@ func (r *Rig) Stage(ctx context.Context, name string, o Options) (*Stage, error)
 		err = s.openAgent()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("stage %s: %w", name, err), s.World.Close())
+		return nil, errors.Join(fmt.Errorf("stage %s: %w", name, err), s.closeStore(), s.World.Close())
 	}
 	return s, nil
 }
@@ -91,33 +122,35 @@ func (s *Stage) openAgent() error {
 	return err
 }
 
-// Start starts interlockd in the given roles, with env added to the
-// environment, and waits until all of them work.
-func (s *Stage) Start(ctx context.Context, env []string, roles ...string) error {
-	for _, role := range roles {
-		started, err := daemon.Start(s.rig.program, s.Path(role), role, s.Path(role+".log"), env...)
+// Start starts processes of interlockd, with env added to the environment, and
+// waits until all of them work. Their names are roles, or those of [Twin].
+func (s *Stage) Start(ctx context.Context, env []string, names ...string) error {
+	for _, name := range names {
+		role := RoleOf(name)
+		started, err := daemon.Start(s.rig.program, s.Path(role), role, s.Path(name+".log"), env...)
 		if err != nil {
 			return err
 		}
 		p := &Proc{started}
-		s.procs[role], s.all = p, append(s.all, p)
-		if err := os.WriteFile(s.PIDFile(role), []byte(strconv.Itoa(p.PID())), 0o600); err != nil {
+		s.procs[name], s.all = p, append(s.all, p)
+		if err := os.WriteFile(s.PIDFile(name), []byte(strconv.Itoa(p.PID())), 0o600); err != nil {
 			return err
 		}
 	}
-	for _, role := range roles {
-		if err := s.procs[role].ready(ctx); err != nil {
+	for _, name := range names {
+		if err := s.procs[name].ready(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Proc is the process that was started last in a role.
-func (s *Stage) Proc(role string) *Proc { return s.procs[role] }
+// Proc is the process that was started last under a name.
+func (s *Stage) Proc(name string) *Proc { return s.procs[name] }
 
-// PIDFile is the file with the id of the process in a role.
-func (s *Stage) PIDFile(role string) string { return s.Path(role + ".pid") }
+// PIDFile is the file with the id of the process with a name, or of the stage's
+// own PostgreSQL.
+func (s *Stage) PIDFile(name string) string { return s.Path(name + ".pid") }
 
 // StopProcs ends every process of the stage.
 func (s *Stage) StopProcs() {
@@ -131,7 +164,7 @@ func (s *Stage) StopProcs() {
 // Close ends everything on the stage.
 func (s *Stage) Close() error {
 	s.StopProcs()
-	return s.World.Close()
+	return errors.Join(s.World.Close(), s.closeStore())
 }
 
 // Remove removes the stage's folder.
@@ -139,7 +172,7 @@ func (s *Stage) Remove() error { return os.RemoveAll(s.dir) }
 
 // Renewed waits until the first lease of an execution was renewed.
 func (s *Stage) Renewed(ctx context.Context, x *starter.Execution) error {
-	st, err := store.OpenReadOnly(ctx, s.Path("shared/evidence.db"))
+	st, err := store.OpenReadOnly(ctx, s.store)
 	if err != nil {
 		return err
 	}

@@ -1,15 +1,13 @@
 // Package pgtest gives the tests of a package one real PostgreSQL, and each test
 // a database of its own.
 //
-//	func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
-//
 //	func TestSomething(t *testing.T) {
 //		url := pgtest.Database(t)
 //		// …
 //	}
 //
 // Where PostgreSQL is not installed, tests that need it are skipped, and say so.
-// The server ends with the process, however that ends.
+// The server ends with the process, however that ends; [Run] waits for it.
 package pgtest
 
 import (
@@ -33,7 +31,9 @@ var shared struct {
 }
 
 // Run runs the tests of a package, stops the server if there is one, and returns
-// the exit code.
+// the exit code:
+//
+//	func TestMain(m *testing.M) { os.Exit(pgtest.Run(m)) }
 func Run(m interface{ Run() int }) int {
 	code := m.Run()
 	if err := Stop(); err != nil {
@@ -60,15 +60,16 @@ func Server(t testing.TB) *pgserver.Server {
 	defer shared.Unlock()
 	if !shared.tried {
 		shared.tried = true
-		shared.server, shared.err = pgserver.New(context.Background())
+		shared.server, shared.err = pgserver.New(context.Background(), pgserver.Memory())
 	}
 	return usable(t, shared.server, shared.err)
 }
 
-// Own returns a server that this test may kill. It ends with the test.
-func Own(t testing.TB) *pgserver.Server {
+// Own returns a server in parent that this test may kill; [pgserver.Disk] is for
+// benchmarks. It ends with the test.
+func Own(t testing.TB, parent string) *pgserver.Server {
 	t.Helper()
-	server, err := pgserver.New(context.Background())
+	server, err := pgserver.New(context.Background(), parent)
 	server = usable(t, server, err)
 	t.Cleanup(func() {
 		if err := server.Stop(); err != nil {
@@ -93,7 +94,7 @@ func usable(t testing.TB, server *pgserver.Server, err error) *pgserver.Server {
 func Database(t testing.TB) string {
 	t.Helper()
 	server := Server(t)
-	return server.URL(pgserver.Superuser, create(t, server, ""))
+	return server.URL(pgserver.Superuser, temporary(t, server, ""))
 }
 
 // Copy is [Database] for a database in which prepare was run. It is run once,
@@ -111,7 +112,19 @@ func Copy(t testing.TB, prepare func(url string) error) string {
 		}
 		shared.template = template
 	}
-	return server.URL(pgserver.Superuser, create(t, server, shared.template))
+	return server.URL(pgserver.Superuser, temporary(t, server, shared.template))
+}
+
+// temporary creates a database for the time of the test.
+func temporary(t testing.TB, server *pgserver.Server, template string) string {
+	t.Helper()
+	name := create(t, server, template)
+	t.Cleanup(func() {
+		if err := server.DropDatabase(context.Background(), name); err != nil {
+			t.Error(err)
+		}
+	})
+	return name
 }
 
 func create(t testing.TB, server *pgserver.Server, template string) string {

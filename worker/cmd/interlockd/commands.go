@@ -40,7 +40,7 @@ func rootCommand(stdout, stderr io.Writer) *cobra.Command {
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return fmt.Errorf("%w: %w", errUsage, err) })
-	root.AddCommand(workerCommand(stdout), devCommand(stdout, stderr))
+	root.AddCommand(workerCommand(stdout), devCommand(stdout, stderr), storeCommand(stdout))
 	return root
 }
 

@@ -30,7 +30,7 @@ func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logg
 	}
 	wc := worker.Config{
 		Client: c, Trust: trust, Log: log,
-		Catalogue: f.Path(f.Catalogue), Store: f.Path(f.Store),
+		Catalogue: f.Path(f.Catalogue), Store: f.StoreTarget(),
 		Queues: worker.Queues{Control: f.Queues.Control, Steps: f.Queues.Steps},
 		Near:   near(f), Health: f.Health,
 	}
