@@ -53,7 +53,7 @@ func (c *Control) bounded(x *execution, id string, now evidence.Time, r evidence
 	deny := func(cause, reason string) evidence.Ruling {
 		return evidence.Ruling{Effect: evidence.Deny, Cause: cause, Reason: clip(reason), Rules: r.Rules}
 	}
-	if no := x.lineage.Said(id).Refused(); no != nil && r.Effect != evidence.Deny {
+	if no := x.lineage.Said(id).Refused(); no != nil && (r.Effect != evidence.Deny || r.Cause == "approval.refused") {
 		a := no.Predicate.(*evidence.Approval)
 		return deny("approval.refused", fmt.Sprintf("%s refused%s", a.Approver, noted(a.Note)))
 	}

@@ -34,6 +34,7 @@ type Past struct {
 type Ruling struct {
 	Effect Effect
 	Rules  []RuleResult // every rule that matched or could not be evaluated, in the bundle's order
-	Cause  string       // "policy.allow", "policy.deny", "policy.step_up", "policy.defer", "policy.default" or "policy.error"
-	Reason string       // one sentence for people
+	Cause  string       // "policy.allow", "policy.deny", "policy.step_up", "policy.defer", "policy.default", "policy.error",
+	// "action.unknown", "approval.refused" or "approval.impossible"
+	Reason string // one sentence for people
 }

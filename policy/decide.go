@@ -28,18 +28,17 @@ var errNotBool = errors.New("the rule is neither true nor false")
 //
 // The causes, the strongest first:
 //
-//	policy.deny                a rule denies
-//	policy.error               a rule could not be evaluated, or cost more
-//	                           than [CostLimit], or the facts are not
-//	                           complete or too large
-//	action.unknown             the step's action is not in the catalogue
-//	policy.step_up.refused     somebody refused the step
-//	policy.step_up.impossible  a rule asks for more approvals than there
-//	                           can be
-//	policy.defer               a rule says not yet; the effect is defer
-//	policy.step_up             approvals are missing; the effect is step_up
-//	policy.default             no rule matched, or the phase is unknown
-//	policy.allow               the effect is allow
+//	policy.deny          a rule denies
+//	policy.error         a rule could not be evaluated, or cost more than
+//	                     [CostLimit], or the facts are not complete or too
+//	                     large
+//	action.unknown       the step's action is not in the catalogue
+//	approval.refused     somebody refused the step
+//	approval.impossible  a rule asks for more approvals than there can be
+//	policy.defer         a rule says not yet; the effect is defer
+//	policy.step_up       approvals are missing; the effect is step_up
+//	policy.default       no rule matched, or the phase is unknown
+//	policy.allow         the effect is allow
 //
 // All rules that matched or failed are in the ruling, in the bundle's order,
 // not only the one that settled it: they are evidence. A rule that failed

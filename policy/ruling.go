@@ -49,9 +49,9 @@ func (s situation) cause() string {
 	case unknownAction:
 		return "action.unknown"
 	case personRefused:
-		return "policy.step_up.refused"
+		return "approval.refused"
 	case askImpossible:
-		return "policy.step_up.impossible"
+		return "approval.impossible"
 	case ruleDefers:
 		return "policy.defer"
 	case ruleAsks:

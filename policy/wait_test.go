@@ -65,12 +65,12 @@ func TestWait(t *testing.T) {
 		{name: "a wait that could not be evaluated", rules: []string{allow, `step defer request.context["x"] == ""`}, want: "deny", cause: "policy.error"},
 		{name: "an ask that could not be evaluated", rules: []string{allow, `step step_up request.context["x"] == ""`}, said: yes("bob", "alice"), want: "deny", cause: "policy.error"},
 
-		{name: "refused", rules: []string{ask}, said: append(yes("alice", "bob"), said("carol", now, "refuse")), want: "deny", cause: "policy.step_up.refused", reason: "carol refused it"},
-		{name: "refused, then deferred", rules: []string{ask, deferring}, said: evidence.Approvals{said("carol", now, "refuse")}, want: "deny", cause: "policy.step_up.refused"},
-		{name: "refused, and no longer asked", rules: []string{allow}, said: evidence.Approvals{said("", now, "refuse")}, want: "deny", cause: "policy.step_up.refused", reason: "somebody refused it"},
+		{name: "refused", rules: []string{ask}, said: append(yes("alice", "bob"), said("carol", now, "refuse")), want: "deny", cause: "approval.refused", reason: "carol refused it"},
+		{name: "refused, then deferred", rules: []string{ask, deferring}, said: evidence.Approvals{said("carol", now, "refuse")}, want: "deny", cause: "approval.refused"},
+		{name: "refused, and no longer asked", rules: []string{allow}, said: evidence.Approvals{said("", now, "refuse")}, want: "deny", cause: "approval.refused", reason: "somebody refused it"},
 		{name: "refused and denied", rules: []string{deny}, said: evidence.Approvals{said("carol", now, "refuse")}, want: "deny", cause: "policy.deny"},
-		{name: "a word that is none", rules: []string{ask}, said: append(yes("alice", "bob"), said("carol", now, "")), want: "deny", cause: "policy.step_up.refused"},
-		{name: "a record that is no approval", rules: []string{ask}, said: append(yes("alice", "bob"), &evidence.Record{Holder: "carol", Predicate: &evidence.Signal{}}), want: "deny", cause: "policy.step_up.refused"},
+		{name: "a word that is none", rules: []string{ask}, said: append(yes("alice", "bob"), said("carol", now, "")), want: "deny", cause: "approval.refused"},
+		{name: "a record that is no approval", rules: []string{ask}, said: append(yes("alice", "bob"), &evidence.Record{Holder: "carol", Predicate: &evidence.Signal{}}), want: "deny", cause: "approval.refused"},
 
 		{name: "the requester does not count", rules: []string{ask}, said: yes("alice", "bob"), requester: "alice", want: "step_up", cause: "policy.step_up", reason: "rule r0 asks for 2 approvals by bob, carol, 1 more: m0"},
 		{name: "the two others", rules: []string{ask}, said: yes("carol", "bob"), requester: "alice", want: "allow", cause: "policy.allow"},
@@ -117,8 +117,8 @@ func asking(t testing.TB, approval string) *policy.Bundle {
 func TestImpossibleAsk(t *testing.T) {
 	f := facts(evidence.PhaseStep)
 	tests := []struct{ approval, requester, cause, reason string }{
-		{"{by: [alice], need: 1, within: 1s}", "alice", "policy.step_up.impossible", "rule a asks for 1 approval, which cannot be: without the requester 0 can approve"},
-		{"{by: [bob, alice], need: 2, within: 1s}", "alice", "policy.step_up.impossible", "rule a asks for 2 approvals, which cannot be: without the requester 1 can approve"},
+		{"{by: [alice], need: 1, within: 1s}", "alice", "approval.impossible", "rule a asks for 1 approval, which cannot be: without the requester 0 can approve"},
+		{"{by: [bob, alice], need: 2, within: 1s}", "alice", "approval.impossible", "rule a asks for 2 approvals, which cannot be: without the requester 1 can approve"},
 		{"{by: [bob, alice], need: 1, within: 1s}", "alice", "policy.step_up", "rule a asks for 1 approval by bob"},
 		{"{by: [bob, alice], need: 2, within: 1s}", "carol", "policy.step_up", "rule a asks for 2 approvals by bob, alice"},
 		{"{by: [a, b, c, d], need: 2, within: 1s}", "x", "policy.step_up", "rule a asks for 2 approvals by a, b, c, d"},
