@@ -34,7 +34,6 @@ type Past struct {
 type Ruling struct {
 	Effect Effect
 	Rules  []RuleResult // every rule that matched or could not be evaluated, in the bundle's order
-	Cause  string       // "policy.allow", "policy.deny", "policy.step_up", "policy.defer", "policy.default", "policy.error",
-	// "action.unknown", "approval.refused" or "approval.impossible"
-	Reason string // one sentence for people
+	Cause  string       // stable code, such as "policy.allow"; package policy lists them
+	Reason string       // one sentence for people
 }
