@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/workflows"
@@ -164,6 +165,7 @@ func TestT22TheWorkflowWaits(t *testing.T) {
 			var suite testsuite.WorkflowTestSuite
 			env := suite.NewTestWorkflowEnvironment()
 			env.SetTestTimeout(time.Minute)
+			env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // a busy machine is no deadlock
 			a := &awayStore{env: env, patience: max(tt.patience, 0), until: tt.until, lapsed: tt.lapse, first: map[string]time.Time{}}
 			if tt.patience == 0 {
 				a.patience = patience
