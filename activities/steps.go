@@ -157,8 +157,10 @@ func (s *Steps) guard(ctx context.Context, in contract.RunInput, t *task) (*cont
 // nothing is left to do.
 func (s *Steps) begin(ctx context.Context, in contract.RunInput, t *task) (*job, *contract.RunOutput, error) {
 	j, err := s.verify(ctx, in, t)
-	if err != nil {
+	if err != nil && !away(err) {
 		s.c.Log.Warn("step refused", zap.String("execution", activity.GetInfo(ctx).WorkflowExecution.ID), zap.Error(err))
+	}
+	if err != nil {
 		return nil, nil, err
 	}
 	crash.Point("step.verified")

@@ -47,7 +47,8 @@ type window struct {
 // last signal when the window is over, and at once when a check fails.
 //
 // A store that does not answer is waited for: until the last lease is over, and
-// for the patience of the configuration beyond. No lease is extended meanwhile.
+// for the patience of the configuration beyond; by a Watch that begins in an
+// outage, for the patience. No lease is extended meanwhile.
 //
 // It heartbeats after each renewal: if this process dies, freezes or loses
 // Temporal, nobody renews, and the steps stop by themselves when their lease

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/workflows"
@@ -70,6 +71,12 @@ func (a *awayStore) register() {
 		}
 		return admit(ctx, e)
 	})
+	register(contract.TakeOver, func(ctx context.Context, in contract.TakeOverInput) (*contract.Admission, error) {
+		if err := a.ask(contract.TakeOver); err != nil {
+			return nil, err
+		}
+		return admit(ctx, in.Request)
+	})
 	register(contract.Deny, func(context.Context, evidence.Envelope) (*contract.Admission, error) {
 		a.calls = append(a.calls, contract.Deny)
 		return &contract.Admission{Entries: entries(envelope("denial")), Cause: contract.Cause{Check: "store.unavailable"}}, nil
@@ -120,6 +127,7 @@ func TestT22TheWorkflowWaits(t *testing.T) {
 		name     string
 		until    map[string]time.Duration
 		lapse    time.Duration
+		takeOver bool          // the run continues another
 		patience time.Duration // 30 s if 0
 		want     string        // cause of the end; empty for completed
 		last     []string      // the last calls
@@ -134,6 +142,11 @@ func TestT22TheWorkflowWaits(t *testing.T) {
 		{name: "Decide, to the end", until: map[string]time.Duration{contract.Decide: patience}, ran: 1},
 		{name: "Decide, for too long", until: map[string]time.Duration{contract.Decide: time.Hour}, want: "store.unavailable",
 			last: []string{contract.Decide, contract.Seal}},
+		{name: "TakeOver, for a while", takeOver: true, until: map[string]time.Duration{contract.TakeOver: 20 * time.Second}, ran: 1},
+		// Whether another run has taken over cannot be told: there is no denial, and
+		// the real Seal has no records of this run.
+		{name: "TakeOver, for too long", takeOver: true, until: map[string]time.Duration{contract.TakeOver: time.Hour}, want: "authorize.error",
+			last: []string{contract.TakeOver, contract.Seal}},
 		{name: "Seal, for a while", until: map[string]time.Duration{contract.Seal: 20 * time.Second}, ran: 1},
 		{name: "Seal, for too long", until: map[string]time.Duration{contract.Seal: time.Hour}, want: "store.unavailable", ran: 1,
 			last: []string{contract.Seal, "Seal unstored: store.unavailable"}},
@@ -152,12 +165,17 @@ func TestT22TheWorkflowWaits(t *testing.T) {
 			var suite testsuite.WorkflowTestSuite
 			env := suite.NewTestWorkflowEnvironment()
 			env.SetTestTimeout(time.Minute)
+			env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: time.Minute}) // a busy machine is no deadlock
 			a := &awayStore{env: env, patience: max(tt.patience, 0), until: tt.until, lapsed: tt.lapse, first: map[string]time.Time{}}
 			if tt.patience == 0 {
 				a.patience = patience
 			}
 			a.register()
-			env.ExecuteWorkflow(workflows.GovernedExecution, envelope("request"), (*contract.Handover)(nil))
+			var from *contract.Handover
+			if tt.takeOver {
+				from = &contract.Handover{}
+			}
+			env.ExecuteWorkflow(workflows.GovernedExecution, envelope("request"), from)
 			err := env.GetWorkflowError()
 			require.Equal(t, tt.want == "", err == nil, "%v", err)
 			if tt.want != "" {
