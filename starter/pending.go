@@ -147,8 +147,8 @@ func (s *Starter) open(id string, records []evidence.Envelope) (*evidence.Lineag
 	switch req := l.Request(); {
 	case l.Count() > 0 && l.Subject().Execution != id:
 		return nil, unproven("the records are those of execution %.200q", l.Subject().Execution)
-	case req != nil && (req.ID != id || req.Audience != s.c.Trust.Domain()):
-		return nil, unproven("the request is for execution %.200q of trust domain %.200q", req.ID, req.Audience)
+	case req != nil && req.Audience != s.c.Trust.Domain():
+		return nil, unproven("the request is meant for trust domain %.200q", req.Audience)
 	case s.c.Namespace != "" && l.Grant() != nil && l.Binding().Namespace != s.c.Namespace:
 		return nil, unproven("the execution is one of namespace %.200q", l.Binding().Namespace)
 	}

@@ -2,7 +2,9 @@ package worker_test
 
 import (
 	"encoding/json"
+	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -260,4 +262,53 @@ func TestApprovedAcrossRuns(t *testing.T) {
 	require.Equal(t, evidence.Completed, f.Verified(run).Verdict)
 	require.Greater(t, len(f.Runs(run)), 1)
 	require.Equal(t, 2, f.World.Count("desk.pay"))
+}
+
+// TestAllAtOnce: people who answer in the same moment count once each, and the
+// step is done once.
+func TestAllAtOnce(t *testing.T) {
+	f := people(t)
+	run, w := large(t, f)
+	keys := []string{evidencetest.Carol, evidencetest.CarolsPhone, evidencetest.Dave, evidencetest.Erin, evidencetest.AliceApprover}
+	answers := make([]error, len(keys))
+	var asking sync.WaitGroup
+	for i, name := range keys {
+		asking.Go(func() { _, answers[i] = f.As(name).Approve(t.Context(), w, "") })
+	}
+	asking.Wait()
+	counted := 0
+	for i, err := range answers {
+		if err == nil {
+			counted++
+			continue
+		}
+		require.True(t, errors.Is(err, starter.ErrNotAsked) || errors.Is(err, starter.ErrNotCounted) || errors.Is(err, starter.ErrNotPending), "%s: %v", keys[i], err)
+	}
+	require.GreaterOrEqual(t, counted, 2)
+	report := f.Verified(run)
+	require.Equal(t, evidence.Completed, report.Verdict)
+	require.Equal(t, 1, f.World.Count("desk.pay"))
+	said := map[string]int{}
+	for _, a := range report.Approvals {
+		said[a.Holder]++
+	}
+	require.Zero(t, said["alice"])
+	require.LessOrEqual(t, said["carol"], 1)
+	require.Len(t, report.Approvals, counted)
+}
+
+// TestAnotherControlPlaneHears: what people said is in the evidence, and not in
+// the memory of a process.
+func TestAnotherControlPlaneHears(t *testing.T) {
+	f := people(t)
+	run, w := large(t, f)
+	_, err := f.As(evidencetest.Carol).Approve(t.Context(), w, "")
+	require.NoError(t, err)
+	f.Stop()
+	f.Start()
+	w = f.Pending(run.GetID(), 1)[0]
+	require.Equal(t, 1, w.Missing)
+	_, err = f.As(evidencetest.Dave).Approve(t.Context(), w, "")
+	require.NoError(t, err)
+	require.Equal(t, evidence.Completed, f.Verified(run).Verdict)
 }

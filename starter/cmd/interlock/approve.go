@@ -145,7 +145,7 @@ func (a *app) say(ctx context.Context, f sayFlags) error {
 		return fmt.Errorf("%w: step %s was decided anew: decision %s asks now", starter.ErrNotPending, w.Step, w.Decision.Short())
 	}
 	if !a.json() {
-		a.waiting(w, time.Now())
+		a.beside(f.yes).waiting(w, time.Now())
 	}
 	if err := a.sure(f.yes, fmt.Sprintf("%s this step?", f.word)); err != nil {
 		return err
@@ -160,6 +160,17 @@ func (a *app) say(ctx context.Context, f sayFlags) error {
 	}
 	a.said(f.word, w, heard)
 	return nil
+}
+
+// beside is a with its output where the question will be, if one is asked:
+// nobody must be asked about what went to a file.
+func (a *app) beside(yes bool) *app {
+	if yes {
+		return a
+	}
+	shown := *a
+	shown.out = a.err
+	return &shown
 }
 
 // said writes what became of a person's word.

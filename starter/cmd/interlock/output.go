@@ -74,6 +74,10 @@ type result struct {
 	Records   uint64             `json:"records"`
 	Head      evidence.Digest    `json:"head"`
 	Steps     []evidence.StepEnd `json:"steps"`
+	// What people said of steps, and the order that stopped the execution; left
+	// out if there is no proof to tell it.
+	Approvals []evidence.Approved `json:"approvals,omitzero"`
+	Order     *evidence.Ordered   `json:"order,omitempty"`
 	// What was found out after the seal, and what was not; left out if there
 	// is no proof to tell it.
 	Resolved []evidence.Resolved `json:"resolved,omitzero"`
@@ -130,6 +134,7 @@ func (a *app) verdict(ctx context.Context, s *session, r *contract.Receipt) {
 	res := resultOf(r)
 	if report := s.behind(ctx, r); report != nil {
 		res.Reason, res.Resolved, res.Open = report.Reason, report.Resolved, report.Open
+		res.Approvals, res.Order = report.Approvals, report.Order
 	}
 	if a.json() {
 		a.encode(a.out, res)
@@ -141,6 +146,8 @@ func (a *app) verdict(ctx context.Context, s *session, r *contract.Receipt) {
 		row{"sealed", fmt.Sprintf("%v, %d records, head %s", res.Sealed, res.Records, res.Head.Short())},
 	)
 	a.steps(res.Steps)
+	a.approvals(res.Approvals)
+	a.order(res.Order)
 	a.resolutions(res.Resolved)
 	a.stillOpen(res.Execution, res.Open)
 	if res.Verdict == evidence.Unresolved && res.Open == nil {
