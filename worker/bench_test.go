@@ -3,6 +3,7 @@ package worker_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	sdk "go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/interlock-run/interlock/deploy/pgserver"
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/evidencetest"
 	"github.com/interlock-run/interlock/worker"
@@ -28,7 +30,8 @@ import (
 // machine's.
 //
 // One iteration is one pair of executions for the latency, and 128 pairs, 32
-// at once, for the throughput.
+// at once, for the throughput; there, where PostgreSQL is installed, 128 more
+// take their turn that are governed with their evidence in it.
 func BenchmarkGovernance(b *testing.B) {
 	f := workertest.New(b)
 	queue := startUngoverned(b, f)
@@ -39,7 +42,8 @@ func BenchmarkGovernance(b *testing.B) {
 		finish(b, ungoverned())
 	}
 	b.Run("latency", func(b *testing.B) { benchLatency(b, governed, ungoverned) })
-	b.Run("throughput32", func(b *testing.B) { benchThroughput(b, governed, ungoverned) })
+	onPostgres := governedOnPostgres(b)
+	b.Run("throughput32", func(b *testing.B) { benchThroughput(b, governed, onPostgres, ungoverned) })
 	b.Run("history", func(b *testing.B) { benchHistory(b, f, governed, ungoverned) })
 }
 
@@ -91,19 +95,42 @@ func report(b *testing.B, name string, with, without float64) {
 	b.ReportMetric(with/without, name+"-ratio")
 }
 
-func benchThroughput(b *testing.B, governed, ungoverned func() client.WorkflowRun) {
+// governedOnPostgres is like governed, over a PostgreSQL that flushes to the same
+// disk as SQLite; nil where there is none.
+func governedOnPostgres(b *testing.B) func() client.WorkflowRun {
+	server, err := pgserver.New(b.Context(), pgserver.Disk)
+	if errors.Is(err, pgserver.ErrMissing) {
+		b.Log("without PostgreSQL: ", err)
+		return nil
+	}
+	require.NoError(b, err)
+	b.Cleanup(func() { require.NoError(b, server.Stop()) })
+	f := workertest.New(b, workertest.WithConfig(func(c *worker.Config) {
+		c.Store = server.URL(pgserver.Superuser, "postgres")
+	}))
+	finish(b, beginGoverned(b, f))
+	return func() client.WorkflowRun { return beginGoverned(b, f) }
+}
+
+func benchThroughput(b *testing.B, governed, onPostgres, ungoverned func() client.WorkflowRun) {
 	const each = 32
-	var with, without time.Duration
+	begin := []func() client.WorkflowRun{governed, ungoverned, onPostgres}
+	if onPostgres == nil {
+		begin = begin[:2]
+	}
+	took := make([]time.Duration, 3)
 	for i := range b.N {
-		if i%2 == 0 {
-			with += together(b, each, governed)
-			without += together(b, each, ungoverned)
-		} else {
-			without += together(b, each, ungoverned)
-			with += together(b, each, governed)
+		for turn := range begin {
+			which := (i + turn) % len(begin)
+			took[which] += together(b, each, begin[which])
 		}
 	}
-	throughput(b, b.N*each*perWorker, with, without)
+	n := b.N * each * perWorker
+	throughput(b, n, took[0], took[1])
+	if onPostgres != nil {
+		b.ReportMetric(float64(n)/took[2].Seconds(), "postgres-governed/s")
+		b.ReportMetric(took[1].Seconds()/took[2].Seconds(), "postgres-throughput-ratio")
+	}
 }
 
 // perWorker is how many executions each of the concurrent ones runs in a row.
