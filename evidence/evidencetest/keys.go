@@ -39,6 +39,9 @@ const (
 	OtherOperator = "otto"      // operator
 	Retired       = "retired"   // authority, no more valid since [Start]
 	Stranger      = "stranger"  // in no trust root
+	Root1         = "root-1"    // root keys of [Draft]
+	Root2         = "root-2"
+	Root3         = "root-3"
 )
 
 // Start is the time at which every execution is asked for.
@@ -94,6 +97,17 @@ func Keys() []evidence.Key {
 // Trust returns the trust root of [Domain].
 func Trust() *evidence.Trust {
 	return must(evidence.NewTrust(Domain, Keys()))
+}
+
+// Draft returns version 1 of a signed trust root with the keys of [Trust],
+// which two of three root keys have to sign.
+func Draft() *evidence.Draft {
+	d := &evidence.Draft{Domain: Domain, Version: 1, Issued: Start, Keys: Keys(), Roots: evidence.Roots{Need: 2}}
+	for _, name := range []string{Root1, Root2, Root3} {
+		public := Signer(name).Public()
+		d.Roots.Keys = append(d.Roots.Keys, evidence.RootKey{ID: evidence.KeyID(public), Name: name, Public: evidence.PublicKey(public)})
+	}
+	return d
 }
 
 func must[T any](v T, err error) T {
