@@ -133,6 +133,9 @@ func (c *Control) receive(x *execution, fresh []evidence.Envelope) (bad *contrac
 
 func (c *Control) receiveOne(x *execution, e evidence.Envelope) *contract.Cause {
 	rec, err := receivable(c.c.Trust, e)
+	if errors.Is(err, evidence.ErrCompromised) {
+		return &contract.Cause{Check: checkCompromised, Reason: sentence(err)}
+	}
 	if err != nil {
 		return &contract.Cause{Check: "record.forged", Reason: sentence(err)}
 	}
@@ -148,6 +151,9 @@ func (c *Control) receiveOne(x *execution, e evidence.Envelope) *contract.Cause 
 // trip is the cheap integrity measurement before each decision, and the
 // checks that records themselves fail.
 func (c *Control) trip(ctx context.Context, x *execution, head evidence.Position) *contract.Cause {
+	if halt := compromised(c.c.Trust, x.envs...); halt != nil {
+		return halt
+	}
 	if check := x.lineage.Tripped(); check != "" {
 		return &contract.Cause{Check: check, Reason: x.lineage.Stopped()}
 	}
@@ -220,7 +226,7 @@ func (c *Control) decideStep(x *execution, id string, lease evidence.Lease) (*ev
 		lease.Until = min(lease.Until, leaseEnd(now, g.Expires, g.Terms))
 		d.Effect, d.Lease, d.Sends = evidence.Allow, lease, sends
 	}
-	return d, c.sign(x, c.c.Authority, d)
+	return d, c.sign(x, c.c.Authorities, d)
 }
 
 // lease returns the newest lease of x. The store is asked only when the known

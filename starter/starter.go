@@ -100,7 +100,7 @@ func (c *Config) nameOf(signer *evidence.Signer, role evidence.Role) (string, er
 	if signer == nil {
 		return "", nil
 	}
-	key, err := c.Trust.Key(signer.KeyID(), role, evidence.TimeOf(c.Now()))
+	key, err := c.Trust.KeyNow(signer.KeyID(), role, evidence.TimeOf(c.Now()))
 	if err != nil {
 		return "", fmt.Errorf("the %s's key: %w", role, err)
 	}

@@ -11,6 +11,10 @@ type Run struct {
 	Run       string
 }
 
+// Trust is the reserved chain in which the versions of the trust root are
+// remembered. No execution has an empty namespace.
+var Trust = Run{Workflow: "interlock.trust", Run: "trust"}
+
 // String returns r for people and error texts. It identifies nothing.
 func (r Run) String() string { return r.Namespace + "/" + r.Workflow + "/" + r.Run }
 

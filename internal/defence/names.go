@@ -72,6 +72,9 @@ const (
 	// SealFence: before the seal, the recorder takes the slots of all steps
 	// that have not begun (T10).
 	SealFence Name = "seal-fence"
+	// CompromisedHalts: an execution that a compromised key signed a part of
+	// does not go on, and its running steps end (T27).
+	CompromisedHalts Name = "compromised-halts"
 	// RollCall: leases are renewed only while every step worker attests, in
 	// order, and answers a nonce that is not old (T17).
 	RollCall Name = "roll-call"
