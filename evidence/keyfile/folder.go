@@ -17,7 +17,7 @@ const Suffix = ".pem"
 
 // LoadFolder loads every file in the folder at path whose name ends in
 // [Suffix], as [Load] does, in the order of their names. One that cannot be
-// loaded spoils all. It returns [ErrKey] if there is none.
+// loaded spoils all. There may be none.
 func LoadFolder(path string) ([]*evidence.Signer, error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -33,9 +33,6 @@ func LoadFolder(path string) ([]*evidence.Signer, error) {
 			return nil, err
 		}
 		keys = append(keys, key)
-	}
-	if len(keys) == 0 {
-		return nil, fmt.Errorf("%w: the folder %s has no %s file", ErrKey, path, Suffix)
 	}
 	return keys, nil
 }
