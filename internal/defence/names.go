@@ -82,6 +82,9 @@ const (
 
 // The defences of every process.
 const (
+	// TrustRemembered: a process does not start on an older trust root than the
+	// evidence store has seen, nor on one that does not follow it (T27).
+	TrustRemembered Name = "trust-remembered"
 	// RolesApart: a process that can read the key of another role does not
 	// start (T23).
 	RolesApart Name = "roles-apart"
