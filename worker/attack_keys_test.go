@@ -352,6 +352,10 @@ func TestT27Rollback(t *testing.T) {
 		k.next(edit(evidencetest.Signer(evidencetest.Worker), func(k *evidence.Key) { k.Compromised = k.From }))
 		k.moved()
 		k.Stop()
+		k.more = nil // it is as it was then
+		for _, ring := range []*evidence.Ring{k.Config.Control.Authorities, k.Config.Control.Recorders, k.Config.Steps.Keys} {
+			require.NoError(t, ring.Reload())
+		}
 		return starts(t, k, k.versions[0])
 	}, defence.TrustRemembered)
 }

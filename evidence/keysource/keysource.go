@@ -57,10 +57,11 @@ func Load(source string) ([]*evidence.Signer, error) {
 	return one(keyfile.Load(source))
 }
 
-// Ring returns a ring that loads source anew when it is told to, if keys can
-// be added to it meanwhile: if it is a folder.
+// Ring returns a ring with the keys that source names. It is loaded anew if
+// source is a folder: to it, keys can be added. A file that is replaced would
+// take the present key away before the next one is valid.
 func Ring(source string) (*evidence.Ring, error) {
-	if IsPath(source) {
+	if info, err := os.Stat(source); IsPath(source) && err == nil && info.IsDir() {
 		return evidence.LoadRing(func() ([]*evidence.Signer, error) { return Load(source) })
 	}
 	keys, err := Load(source)

@@ -59,7 +59,7 @@ Exit codes:
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usage("%w", err) })
 	root.PersistentFlags().StringVarP(&a.format, "output", "o", formatText, "output format: text or json")
 	root.AddCommand(a.initCommand(), a.startCommand(), a.watchCommand(), a.statusCommand(),
-		a.resolveCommand(), a.proofCommand(), a.historyCommand(), a.verifyCommand(), a.policyCommand())
+		a.resolveCommand(), a.keysCommand(), a.proofCommand(), a.historyCommand(), a.verifyCommand(), a.policyCommand())
 	return root
 }
 
