@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -54,8 +55,12 @@ func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logg
 // that the file names, whichever role needs it, and the folder it is in.
 func near(f *config.File) worker.Near {
 	n := worker.Near{Folders: []string{f.Dir()}}
-	for _, path := range f.KeyPaths() { // each may be a file or a folder
-		n.Files, n.Folders = append(n.Files, path), append(n.Folders, path)
+	for _, path := range f.KeyPaths() {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			n.Folders = append(n.Folders, path)
+			continue
+		}
+		n.Files = append(n.Files, path)
 	}
 	if f.Secrets != "" {
 		n.Secrets = append(n.Secrets, f.Path(f.Secrets))
