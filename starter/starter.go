@@ -44,7 +44,8 @@ type Config struct {
 	// Client is a client of the Temporal namespace of the control plane. The
 	// caller closes it. Required.
 	Client client.Client
-	// Trust is the trust root: what receipts are believed by. Required.
+	// Trust is the trust root: what receipts are believed by. Required. A
+	// starter that lives long moves it along itself: see [evidence.Trust.Advance].
 	Trust *evidence.Trust
 	// Queue is the task queue of the control plane. Required.
 	Queue string
