@@ -184,7 +184,7 @@ func (c *Control) grant(x *execution, req *evidence.Request, ruling evidence.Rul
 		Lease: newLease(1, leaseEnd(at, req.Expires, c.c.Terms)), Expires: req.Expires,
 		Orders: orders.head,
 	}
-	if err := c.sign(x, c.c.Authority, g); err != nil {
+	if err := c.sign(x, c.c.Authorities, g); err != nil {
 		c.c.Log.Error("grant not possible", zap.String("execution", req.ID), zap.Error(err))
 		return &refusal{cause: "grant.impossible", reason: "the control plane could not make a valid grant"}
 	}
@@ -209,7 +209,7 @@ func (c *Control) answer(x *execution, request evidence.Envelope, r *refusal) er
 		Effect: evidence.Deny, Cause: r.cause, Reason: r.reason, Rules: rulesOf(r.rules),
 		Policy: c.c.Policy.Ref(), Catalogue: c.c.Catalogue.Digest(),
 	}
-	return c.signAbout(x, c.c.Authority, subject, d)
+	return c.signAbout(x, c.c.Authorities, subject, d)
 }
 
 // replayed denies a request whose nonce another run has consumed.
@@ -236,7 +236,7 @@ func (c *Control) unstored(ctx context.Context, run store.Run, request evidence.
 // and its denial.
 func (c *Control) deny(ctx context.Context, run store.Run, request evidence.Envelope, r *refusal, keep bool) (*contract.Admission, error) {
 	x := newExecution(run)
-	if rec, err := c.c.Trust.Open(request); err == nil && rec.Kind() == evidence.KindRequest && rec.Subject.Execution == run.Workflow {
+	if rec, err := openUnmarked(c.c.Trust, request); err == nil && rec.Kind() == evidence.KindRequest && rec.Subject.Execution == run.Workflow {
 		if err := x.add(rec); err != nil {
 			return nil, err
 		}
@@ -253,14 +253,15 @@ func (c *Control) deny(ctx context.Context, run store.Run, request evidence.Enve
 }
 
 // sign signs p as the next record about x and adds it.
-func (c *Control) sign(x *execution, key *evidence.Signer, p evidence.Predicate) error {
-	return c.signAbout(x, key, x.lineage.Subject(), p)
+func (c *Control) sign(x *execution, keys *evidence.Ring, p evidence.Predicate) error {
+	return c.signAbout(x, keys, x.lineage.Subject(), p)
 }
 
 // signAbout signs nothing that a verifier would not believe: the key must be
-// valid at the time the record states.
-func (c *Control) signAbout(x *execution, key *evidence.Signer, about evidence.Subject, p evidence.Predicate) error {
-	if _, err := c.c.Trust.Key(key.KeyID(), evidence.RoleFor(p.Kind()), p.When()); err != nil {
+// valid at the time the record states, and nothing known against it.
+func (c *Control) signAbout(x *execution, keys *evidence.Ring, about evidence.Subject, p evidence.Predicate) error {
+	key, err := keys.Pick(c.c.Trust, evidence.RoleFor(p.Kind()), "", p.When())
+	if err != nil {
 		return err
 	}
 	e, err := key.Sign(about, p)

@@ -29,8 +29,8 @@ const firstEpoch = 1
 // it says otherwise.
 type ControlConfig struct {
 	Trust     *evidence.Trust
-	Authority *evidence.Signer // signs grants, decisions, signals, halts
-	Recorder  *evidence.Signer // signs seals
+	Authority *evidence.Signer // signs grants, decisions, signals, halts; not with Authorities
+	Recorder  *evidence.Signer // signs seals; not with Recorders
 	Policy    Policy
 	Catalogue *catalogue.Catalogue
 	Store     Records
@@ -40,6 +40,9 @@ type ControlConfig struct {
 	Log       *zap.Logger
 	Process   evidence.Process // what signals say that this process is
 
+	// Authorities and Recorders are for keys that replace each other while the
+	// control plane runs, in place of Authority and Recorder.
+	Authorities, Recorders *evidence.Ring
 	// SearchAttributes says that the Temporal server knows the search
 	// attributes of package contract. Off by default: setting one that a
 	// server does not know would block executions.
@@ -83,6 +86,7 @@ func NewControl(c ControlConfig) (*Control, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.Authorities, c.Recorders = ringOf(c.Authorities, c.Authority), ringOf(c.Recorders, c.Recorder)
 	if err := c.check(); err != nil {
 		return nil, err
 	}
@@ -105,8 +109,8 @@ func (c *ControlConfig) check() error {
 	}
 	err := errors.Join(
 		missing(c.Trust == nil, "a trust root"),
-		missing(c.Authority == nil, "an authority key"),
-		missing(c.Recorder == nil, "a recorder key"),
+		missing(c.Authorities == nil, "an authority key"),
+		missing(c.Recorders == nil, "a recorder key"),
 		missing(c.Policy == nil, "a policy"),
 		missing(c.Catalogue == nil, "a catalogue"),
 		missing(c.Store == nil, "a store"),
@@ -122,8 +126,8 @@ func (c *ControlConfig) check() error {
 		return err
 	}
 	now := evidence.TimeOf(c.Now())
-	_, errA := c.Trust.Key(c.Authority.KeyID(), evidence.RoleAuthority, now)
-	_, errR := c.Trust.Key(c.Recorder.KeyID(), evidence.RoleRecorder, now)
+	_, errA := c.Authorities.Pick(c.Trust, evidence.RoleAuthority, "", now)
+	_, errR := c.Recorders.Pick(c.Trust, evidence.RoleRecorder, "", now)
 	return errors.Join(errA, errR)
 }
 

@@ -156,6 +156,9 @@ func (c *Control) receive(x *execution, fresh []evidence.Envelope) (bad *contrac
 
 func (c *Control) receiveOne(x *execution, e evidence.Envelope) *contract.Cause {
 	rec, err := receivable(c.c.Trust, e)
+	if errors.Is(err, evidence.ErrCompromised) {
+		return &contract.Cause{Check: checkCompromised, Reason: sentence(err)}
+	}
 	if err != nil {
 		return &contract.Cause{Check: "record.forged", Reason: sentence(err)}
 	}
@@ -172,6 +175,9 @@ func (c *Control) receiveOne(x *execution, e evidence.Envelope) *contract.Cause 
 // checks that records themselves fail. An error means that the store did not
 // answer, and nothing else is wrong.
 func (c *Control) trip(ctx context.Context, x *execution, head evidence.Position) (*contract.Cause, error) {
+	if halt := compromised(c.c.Trust, x.envs...); halt != nil {
+		return halt, nil
+	}
 	if check := x.lineage.Tripped(); check != "" {
 		return &contract.Cause{Check: check, Reason: x.lineage.Stopped()}, nil
 	}
@@ -262,7 +268,7 @@ func (c *Control) decideStep(x *execution, id string, lease evidence.Lease, orde
 		d.Effect, d.Sends = r.Effect, sends
 		d.Until, d.Again = c.waitEnds(x, id, now, r)
 	}
-	return c.sign(x, c.c.Authority, d)
+	return c.sign(x, c.c.Authorities, d)
 }
 
 // lease returns the newest lease of x. The store is asked only when the known

@@ -56,7 +56,7 @@ func (c *Control) disown(ctx context.Context, run store.Run, in contract.SealInp
 // read.
 func (c *Control) holdsOwn(run store.Run, records []evidence.Envelope) bool {
 	for _, e := range records {
-		rec, err := c.c.Trust.Open(e)
+		rec, err := c.reopen(e)
 		if err != nil {
 			return true
 		}

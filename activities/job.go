@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -146,7 +147,7 @@ func (j *job) obey(ctx context.Context) error {
 		return storeError(err)
 	}
 	j.orders = orders.head.Seq
-	order := stopping(orders.stops, j.s.concerns(j.decision, j.signedBy))
+	order := stopping(orders.stops, j.s.concerns(j.decision, j.signed))
 	if order == nil || !defence.Stands(defence.GuardObeys) {
 		return nil
 	}
@@ -204,7 +205,7 @@ func (s *Steps) over(ctx context.Context, run store.Run) (bool, error) {
 
 // again returns the outcome that an earlier attempt stored.
 func (j *job) again(e evidence.Envelope) (*contract.RunOutput, error) {
-	rec, err := j.s.c.Trust.Open(e)
+	rec, err := openUnmarked(j.s.c.Trust, e)
 	if err != nil {
 		return nil, refuse("slot", sentence(err))
 	}
@@ -389,7 +390,11 @@ func (j *job) store(ctx context.Context, outcome evidence.Envelope) {
 
 func (j *job) outcome(status evidence.Status, cause string, result json.RawMessage) (*contract.RunOutput, error) {
 	now := max(evidence.TimeOf(j.s.c.Now()), j.started)
-	e, err := j.s.c.Worker.Sign(j.subject, &evidence.Outcome{
+	key, err := j.s.key(now)
+	if err != nil {
+		return nil, fmt.Errorf("couldn't sign how the step ended: %w", err)
+	}
+	e, err := key.Sign(j.subject, &evidence.Outcome{
 		Decision: j.digest, Binding: j.decision.Binding, Step: j.decision.Step, Action: j.decision.Action,
 		Worker: j.s.c.Name, Attempt: j.attempt, Started: j.started, At: now,
 		Status: status, Cause: cause, Result: result,

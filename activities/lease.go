@@ -13,14 +13,14 @@ import (
 var errLease = errors.New("not a lease of this execution")
 
 // openNow opens e, whose signer must also be trusted at the time now: a key
-// that has ended authorizes nothing any more, however its holder dates what he
-// signs. (A proof is judged by the times it states.)
+// that has ended, or is compromised, authorizes nothing any more, however its
+// holder dates what he signs. (A proof is judged by the times it states.)
 func openNow(trust *evidence.Trust, e evidence.Envelope, now evidence.Time) (*evidence.Record, error) {
 	rec, err := trust.Open(e)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := trust.Key(e.Signatures[0].KeyID, evidence.RoleFor(rec.Kind()), now); err != nil {
+	if _, err := trust.KeyNow(e.Signatures[0].KeyID, evidence.RoleFor(rec.Kind()), now); err != nil {
 		return nil, err
 	}
 	return rec, nil

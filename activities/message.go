@@ -128,7 +128,7 @@ func (c *Control) reject(x *execution, m contract.Message, why contract.Cause) e
 	if before || count >= maxRejections || m.Digest.IsZero() || x.lineage.Halted() != nil || x.lineage.HandedOver() != nil {
 		return nil
 	}
-	return c.sign(x, c.c.Authority, &evidence.Rejection{
+	return c.sign(x, c.c.Authorities, &evidence.Rejection{
 		Position: x.chain.Next(), At: c.now(&x.lineage), Grant: x.lineage.GrantDigest(), Binding: x.lineage.Binding(),
 		Message: m.Digest, Cause: checkName(why.Check), Reason: clip(why.Reason),
 	})
@@ -138,11 +138,19 @@ func (c *Control) reject(x *execution, m contract.Message, why contract.Cause) e
 // say, or because it is about a key that this control plane would sign with.
 func (c *Control) concerned(l *evidence.Lineage) func(*evidence.Order) bool {
 	return func(o *evidence.Order) bool {
-		if o.Does == evidence.Stop && o.Scope.Kind == evidence.ScopeKey && (o.Scope.Value == c.c.Authority.KeyID() || o.Scope.Value == c.c.Recorder.KeyID()) {
+		if o.Does == evidence.Stop && o.Scope.Kind == evidence.ScopeKey && c.signsWith(o.Scope.Value) {
 			return true
 		}
 		return l.Concerns(o)
 	}
+}
+
+// signsWith reports whether this control plane would sign with the key now.
+func (c *Control) signsWith(id string) bool {
+	now := evidence.TimeOf(c.c.Now())
+	authority, errA := c.c.Authorities.Pick(c.c.Trust, evidence.RoleAuthority, "", now)
+	recorder, errR := c.c.Recorders.Pick(c.c.Trust, evidence.RoleRecorder, "", now)
+	return errA == nil && authority.KeyID() == id || errR == nil && recorder.KeyID() == id
 }
 
 // obey stops an execution that an order in force is about. The order becomes a

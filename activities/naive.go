@@ -24,12 +24,12 @@ func openBehind(d defence.Name, trust *evidence.Trust, e evidence.Envelope, now 
 	return openNow(trust, e, now)
 }
 
-// receivable is [evidence.Trust.Open] behind [defence.OutcomeSignature].
+// receivable is [openUnmarked] behind [defence.OutcomeSignature].
 func receivable(trust *evidence.Trust, e evidence.Envelope) (*evidence.Record, error) {
 	if !defence.Stands(defence.OutcomeSignature) {
 		return e.Decode()
 	}
-	return trust.Open(e)
+	return openUnmarked(trust, e)
 }
 
 // overlooked reports whether taking a slot failed in a way that nobody would

@@ -251,7 +251,7 @@ func orderedCheck(why error) string {
 // concerns reports whether an order stops a step that was decided like this.
 // The guard sees one step and the keys it knows; the control plane, which sees
 // all of the execution, stops what is stopped for other reasons.
-func (s *Steps) concerns(d *evidence.Decision, signedBy string) func(*evidence.Order) bool {
+func (s *Steps) concerns(d *evidence.Decision, signed []evidence.Signature) func(*evidence.Order) bool {
 	return func(o *evidence.Order) bool {
 		switch o.Scope.Kind {
 		case evidence.ScopeExecution:
@@ -263,7 +263,8 @@ func (s *Steps) concerns(d *evidence.Decision, signedBy string) func(*evidence.O
 		case evidence.ScopeAction:
 			return d.Action == o.Scope.Value
 		case evidence.ScopeKey:
-			return o.Scope.Value == signedBy || o.Scope.Value == s.c.Worker.KeyID() || s.keyOf(d.Principal, o.Scope.Value)
+			by := func(s evidence.Signature) bool { return s.KeyID == o.Scope.Value }
+			return slices.ContainsFunc(signed, by) || s.keyOf(d.Principal, o.Scope.Value)
 		}
 		return true
 	}

@@ -161,7 +161,7 @@ func (c *Control) recover(ctx context.Context, x *execution, began map[string]bo
 // repeated may both have signed one, and whoever owns Temporal chooses which
 // comes back.
 func (c *Control) contradicts(ended *evidence.Outcome, stored evidence.Envelope) bool {
-	rec, err := c.c.Trust.Open(stored)
+	rec, err := openUnmarked(c.c.Trust, stored)
 	if err != nil {
 		return false
 	}
@@ -248,7 +248,7 @@ func (c *Control) close(x *execution, halt contract.Cause, began func(string) bo
 			Position: x.chain.Next(), At: c.now(l), Grant: l.GrantDigest(),
 			Binding: l.Binding(), Check: checkName(halt.Check), Reason: clip(halt.Reason),
 		}
-		if err := c.sign(x, c.c.Authority, h); err != nil {
+		if err := c.sign(x, c.c.Authorities, h); err != nil {
 			if l.Tripped() != "" {
 				return err
 			}
@@ -261,7 +261,7 @@ func (c *Control) close(x *execution, halt contract.Cause, began func(string) bo
 		}
 	}
 	verdict, cause, steps := l.Judge(began)
-	return c.sign(x, c.c.Recorder, &evidence.Seal{
+	return c.sign(x, c.c.Recorders, &evidence.Seal{
 		Position: x.chain.Next(), At: c.now(l), Request: l.Subject().Digest, Grant: l.GrantDigest(),
 		Binding: l.Binding(), Verdict: verdict, Cause: cause, Steps: steps,
 	})
@@ -296,7 +296,7 @@ func (c *Control) known(ctx context.Context, run store.Run, in contract.SealInpu
 func (c *Control) sealUnstored(ctx context.Context, in contract.SealInput) (*contract.SealOutput, error) {
 	x := newExecution(runOf(ctx))
 	for i, e := range c.known(ctx, x.run, in) {
-		rec, err := c.c.Trust.Open(e)
+		rec, err := c.reopen(e)
 		if err == nil {
 			err = x.add(rec)
 		}
@@ -316,6 +316,9 @@ func (c *Control) sealUnstored(ctx context.Context, in contract.SealInput) (*con
 	halt := in.Halt
 	if x.lineage.Grant() != nil {
 		if bad := c.receive(x, in.Fresh); bad != nil && halt.Check == "" {
+			halt = *bad
+		}
+		if bad := compromised(c.c.Trust, x.envs...); bad != nil && halt.Check == "" {
 			halt = *bad
 		}
 		if halt.Check == "" {

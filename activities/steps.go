@@ -27,7 +27,7 @@ import (
 // says otherwise.
 type StepsConfig struct {
 	Trust     *evidence.Trust
-	Worker    *evidence.Signer // signs outcomes
+	Worker    *evidence.Signer // signs outcomes; not with Workers
 	Name      string           // of the worker's key in the trust root
 	Catalogue *catalogue.Catalogue
 	Store     Effects
@@ -41,6 +41,9 @@ type StepsConfig struct {
 	// must be safe for concurrent use.
 	Reach func(context.Context, activity.Info, *commonpb.Payloads) error
 
+	// Workers is for keys of this worker that replace each other while it runs,
+	// in place of Worker.
+	Workers *evidence.Ring
 	// Skew is how far this worker's clock may be behind the largest time in
 	// the store, and a decision's ahead of it. 2 s by default.
 	Skew time.Duration
@@ -84,9 +87,10 @@ func NewSteps(c StepsConfig) (*Steps, error) {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	c.Workers = ringOf(c.Workers, c.Worker)
 	err := errors.Join(
 		missing(c.Trust == nil, "a trust root"),
-		missing(c.Worker == nil, "a worker key"),
+		missing(c.Workers == nil, "a worker key"),
 		missing(c.Name == "" || c.Name == fenced, "the worker's name"),
 		missing(c.Catalogue == nil, "a catalogue"),
 		missing(c.Store == nil, "a store"),
@@ -102,12 +106,18 @@ func NewSteps(c StepsConfig) (*Steps, error) {
 		a, _ := c.Catalogue.Action(name)
 		err = errors.Join(err, missing(a.Activity == "" && c.Executors[name] == nil, "an executor for the action "+name))
 	}
-	k, kerr := c.Trust.Key(c.Worker.KeyID(), evidence.RoleWorker, evidence.TimeOf(c.Now()))
-	if kerr == nil && k.Name != c.Name {
-		kerr = fmt.Errorf("%w: the worker key belongs to %q in the trust root, not to %q", ErrConfig, k.Name, c.Name)
+	s := &Steps{c: c}
+	if _, kerr := s.key(evidence.TimeOf(c.Now())); kerr != nil {
+		err = errors.Join(err, fmt.Errorf("%w: the worker key: %w", ErrConfig, kerr))
 	}
-	c.Executors = maps.Clone(c.Executors)
-	return &Steps{c: c, orders: newOrderBook(c.Store, c.Trust, c.Log), sight: sight{log: c.Log}}, errors.Join(err, kerr)
+	s.c.Executors = maps.Clone(c.Executors)
+	s.orders, s.sight = newOrderBook(c.Store, c.Trust, c.Log), sight{log: c.Log}
+	return s, err
+}
+
+// key returns the key that this worker signs with now.
+func (s *Steps) key(now evidence.Time) (*evidence.Signer, error) {
+	return s.c.Workers.Pick(s.c.Trust, evidence.RoleWorker, s.c.Name, now)
 }
 
 // RunStep carries out one step, behind the guard. It refuses unless the
@@ -179,9 +189,9 @@ type job struct {
 	run      store.Run
 	subject  evidence.Subject
 	decision *evidence.Decision
-	digest   evidence.Digest // of the decision
-	signedBy string          // id of the authority's key
-	orders   uint64          // how many orders were read before it began
+	digest   evidence.Digest      // of the decision
+	signed   []evidence.Signature // by whose keys it began: the decision's, and this worker's
+	orders   uint64               // how many orders were read before it began
 	action   *catalogue.Action
 	call     executor.Call
 	send     sender
@@ -231,7 +241,11 @@ func (s *Steps) verify(ctx context.Context, in contract.RunInput, t *task) (*job
 	if err != nil {
 		return nil, err
 	}
-	j := &job{s: s, run: run, subject: rec.Subject, decision: d, digest: rec.Digest, signedBy: in.Decision.Signatures[0].KeyID, action: a, attempt: info.Attempt, turn: 1, started: evidence.TimeOf(s.c.Now())}
+	key, err := s.key(evidence.TimeOf(s.c.Now()))
+	if err != nil {
+		return nil, refuse("key", sentence(err))
+	}
+	j := &job{s: s, run: run, subject: rec.Subject, decision: d, signed: []evidence.Signature{in.Decision.Signatures[0], {KeyID: key.KeyID()}}, digest: rec.Digest, action: a, attempt: info.Attempt, turn: 1, started: evidence.TimeOf(s.c.Now())}
 	j.call = executor.Call{Execution: run.Workflow, Step: d.Step, Action: d.Action, Args: in.Args, Key: d.Key, Attempt: info.Attempt}
 	send, sends, err := senderOf(a, exec, j.call)
 	if err != nil {

@@ -19,7 +19,7 @@ func (c *Control) handOver(x *execution) (*contract.DecideOutput, error) {
 	h := &evidence.Handover{
 		Position: x.chain.Next(), At: c.now(&x.lineage), Grant: x.lineage.GrantDigest(), Binding: b, Epoch: b.Epoch + 1,
 	}
-	if err := c.sign(x, c.c.Authority, h); err != nil {
+	if err := c.sign(x, c.c.Authorities, h); err != nil {
 		c.c.Log.Error("handover not possible", zap.String("execution", x.run.Workflow), zap.Error(err))
 		return haltOutput("handover.impossible", err), nil
 	}
@@ -119,13 +119,16 @@ func (c *Control) continueIn(ctx context.Context, from *execution, run store.Run
 		Binding: c.bindingOf(run, handed.Predicate.(*evidence.Handover).Epoch),
 		Probes:  probes,
 	}
+	if compromised(c.c.Trust, from.envs...) != nil {
+		t.Probes = append(t.Probes, evidence.Probe{Name: "keys", Status: evidence.ProbeBad, Want: "believed", Got: "compromised"})
+	}
 	if at >= g.Expires {
 		t.Probes = append(t.Probes, evidence.Probe{Name: "grant", Status: evidence.ProbeBad, Want: "live", Got: "expired"})
 	}
 	if failed(t.Probes) == nil {
 		t.Lease = newLease(known+1, leaseEnd(at, g.Expires, g.Terms))
 	}
-	if err := c.sign(from, c.c.Authority, t); err != nil {
+	if err := c.sign(from, c.c.Authorities, t); err != nil {
 		return nil, fmt.Errorf("%w: couldn't sign the takeover: %w", store.ErrUnavailable, err)
 	}
 	crash.Point("takeover.signed")

@@ -86,7 +86,7 @@ func (v *vigil) holdLease(ctx context.Context) {
 func (v *vigil) holdOrders(ctx context.Context) {
 	news, unfollow := v.j.s.orders.follow()
 	defer unfollow()
-	concerns := v.j.s.concerns(v.j.decision, v.j.signedBy)
+	concerns := v.j.s.concerns(v.j.decision, v.j.signed)
 	for {
 		stops, changed := news()
 		if order := stopping(stops, concerns); order != nil && defence.Stands(defence.GuardObeys) {
@@ -182,9 +182,17 @@ func (v *vigil) attest(ctx context.Context, ended bool) error {
 	if ctx.Err() != nil {
 		return nil
 	}
+	if err := j.believed(); err != nil {
+		return err
+	}
+	now := evidence.TimeOf(j.s.c.Now())
+	key, err := j.s.key(now)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errUnfit, err)
+	}
 	v.counter++
-	e, err := j.s.c.Worker.Sign(j.subject, &evidence.Attestation{
-		At: evidence.TimeOf(j.s.c.Now()), Decision: j.digest, Binding: j.decision.Binding, Step: j.decision.Step,
+	e, err := key.Sign(j.subject, &evidence.Attestation{
+		At: now, Decision: j.digest, Binding: j.decision.Binding, Step: j.decision.Step,
 		Worker: j.s.c.Name, Attempt: j.turn, Counter: v.counter, Nonce: j.lease.nonce(), Ended: ended,
 		Process: j.s.c.Process, Probes: probes,
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.temporal.io/sdk/activity"
@@ -34,6 +35,7 @@ type window struct {
 	request  *evidence.Request
 	past     []evidence.Past // as it was when the window began
 	roster   *roster
+	signed   []evidence.Envelope // the chain, as it was when the window began
 	last     *evidence.Envelope
 	orders   evidence.Position // up to where they were obeyed
 	looked   bool              // orders were looked at in this window
@@ -187,13 +189,16 @@ func (c *Control) newWindow(ctx context.Context, in contract.WatchInput) (*windo
 	if x.lineage.Binding() != in.Binding || in.Binding != c.bindingOf(run, in.Binding.Epoch) || g.Policy != c.c.Policy.Ref() {
 		return nil, &contract.Cause{Check: "policy.pinned", Reason: "the grant is of another run, or the policy in force is not the one of the grant"}, nil
 	}
+	if halt := compromised(c.c.Trust, x.envs...); halt != nil {
+		return nil, halt, nil
+	}
 	lease, err := c.newestLease(ctx, x.execution, x.lineage.Lease())
 	if err != nil {
 		halt, err := unread(err)
 		return nil, halt, err
 	}
 	w := &window{
-		c: c, run: run, in: in, lease: lease,
+		c: c, run: run, in: in, lease: lease, signed: slices.Clone(x.envs),
 		request: x.lineage.Request(), past: x.lineage.Past(),
 		grant: x.lineage.GrantDigest(), expires: g.Expires, terms: g.Terms, subject: x.lineage.Subject(),
 		from: c.now(&x.lineage), pinned: c.pinned(run, &x.lineage, in.Head),
@@ -225,6 +230,12 @@ func (w *window) measure(ctx context.Context) (*contract.Cause, error) {
 		return halt, cmp.Or(ctx.Err(), err)
 	}
 	probes, outage := survey(ctx, w.c.c.Probes, w.pinned, false)
+	if halt := compromised(w.c.c.Trust, w.signed...); halt != nil { // after the probes, which may have read a new trust root
+		return halt, nil
+	}
+	if _, err := w.key(now); err != nil {
+		return &contract.Cause{Check: "key.authority", Reason: sentence(err)}, nil
+	}
 	if ctx.Err() != nil { // an interrupted probe says nothing about integrity
 		return nil, ctx.Err()
 	}
@@ -310,8 +321,17 @@ func (w *window) renewOnce(ctx context.Context, now evidence.Time, probes []evid
 	return &contract.Cause{Check: "probe.store", Reason: "the evidence store refused the renewal"}, nil
 }
 
+// key returns the key that this control plane signs leases with now.
+func (w *window) key(now evidence.Time) (*evidence.Signer, error) {
+	return w.c.c.Authorities.Pick(w.c.c.Trust, evidence.RoleAuthority, "", now)
+}
+
 func (w *window) sign(now evidence.Time, probes []evidence.Probe, workers []evidence.Attested, lease evidence.Lease) (evidence.Envelope, error) {
-	return w.c.c.Authority.Sign(w.subject, &evidence.Signal{
+	key, err := w.key(now)
+	if err != nil {
+		return evidence.Envelope{}, err
+	}
+	return key.Sign(w.subject, &evidence.Signal{
 		At: now, From: w.from, Grant: w.grant, Binding: w.in.Binding,
 		Number: w.in.Number, Measured: w.measured, Probes: probes, Process: w.c.c.Process, Workers: workers, Lease: lease,
 		Orders: w.orders,

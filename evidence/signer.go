@@ -86,16 +86,24 @@ func (s *Signer) Sign(subject Subject, p Predicate) (Envelope, error) {
 		return Envelope{}, err
 	}
 	e := Envelope{PayloadType: PayloadType, Payload: body, Signatures: []Signature{{KeyID: s.id}}}
-	sig, err := s.key.Sign(rand.Reader, e.message(), crypto.Hash(0))
-	if err != nil {
-		return Envelope{}, fmt.Errorf("%w: couldn't sign: %w", ErrSigner, err)
+	if e.Signatures[0].Sig, err = s.sign(e.message()); err != nil {
+		return Envelope{}, err
 	}
-	if len(sig) != ed25519.SignatureSize {
-		return Envelope{}, fmt.Errorf("%w: a signature of %d bytes", ErrSigner, len(sig))
-	}
-	e.Signatures[0].Sig = sig
 	if _, err := e.Decode(); err != nil {
 		return Envelope{}, fmt.Errorf("couldn't sign a %s that could not be read back: %w", p.Kind(), err)
 	}
 	return e, nil
+}
+
+// sign signs a message that only this package makes: nobody can have a key
+// sign bytes of their choice.
+func (s *Signer) sign(message []byte) ([]byte, error) {
+	sig, err := s.key.Sign(rand.Reader, message, crypto.Hash(0))
+	if err != nil {
+		return nil, fmt.Errorf("%w: couldn't sign: %w", ErrSigner, err)
+	}
+	if len(sig) != ed25519.SignatureSize {
+		return nil, fmt.Errorf("%w: a signature of %d bytes", ErrSigner, len(sig))
+	}
+	return sig, nil
 }

@@ -34,6 +34,8 @@ func TestNewTrustRefuses(t *testing.T) {
 		{"another key's id", "x", edit(func(k *Key) { k.ID = evidencetest.Keys()[0].ID }), "but the public key's is"},
 		{"no start", "x", edit(func(k *Key) { k.From = 0 }), "valid from"},
 		{"ends before it starts", "x", edit(func(k *Key) { k.Until = k.From }), "valid from"},
+		{"compromised before 1970", "x", edit(func(k *Key) { k.Compromised = -1 }), "compromised since"},
+		{"a note on a good key", "x", edit(func(k *Key) { k.Note = "lost" }), "not compromised"},
 		{"key twice", "x", append(evidencetest.Keys(), evidencetest.Keys()[0]), "stands there twice"},
 		{"key in two roles", "x", append(evidencetest.Keys(), inRole(RoleAuthority)), "stands there twice"},
 	}
@@ -140,7 +142,7 @@ func TestTrustEncode(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !reflect.DeepEqual(again, trust) || again.Domain() != "<x>" || !reflect.DeepEqual(again.Keys(), keys) {
+	if twice, err := again.Encode(); err != nil || !bytes.Equal(twice, data) || again.Domain() != "<x>" || !reflect.DeepEqual(again.Keys(), keys) {
 		t.Errorf("%+v, want %+v", again, trust)
 	}
 	keys[0].From = 1 << 60

@@ -86,7 +86,14 @@ func wanted(t *testing.T) map[string][]byte {
 			t.Fatal(err)
 		}
 	}
-	for _, v := range slices.Concat(rightVectors(t), unreadable(t), badStatements(t), unauthentic(t), incomplete(t), notGoverned(t)) {
+	maps.Copy(files, trustVectors(t))
+	later, trusts := compromised(t)
+	for name, trust := range trusts {
+		if files[name], err = trust.Encode(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, v := range slices.Concat(rightVectors(t), unreadable(t), badStatements(t), unauthentic(t), incomplete(t), notGoverned(t), later) {
 		if files[v.file()] != nil {
 			t.Fatalf("two vectors have the name %s", v.file())
 		}

@@ -109,7 +109,9 @@ func (r *Report) Err() error {
 // order:
 //
 //  1. authentic: every record can be read, and is signed by a key that trust
-//     allows for its kind at the time it states;
+//     allows for its kind at the time it states; and if that key was
+//     compromised later, a record by another key proves that it was signed
+//     before;
 //  2. complete: the records are all about one execution, each control-plane
 //     record stands where it says, after the link that it says, and the one
 //     seal comes last, save for resolutions;
@@ -126,27 +128,30 @@ func (r *Report) Err() error {
 // Verify does not retain or change its arguments.
 func Verify(trust *Trust, proof *Proof) *Report {
 	r := &Report{Records: len(proof.Records), Steps: []StepEnd{}, Resolved: []Resolved{}, Open: []string{}, Approvals: []Approved{}}
-	records := r.authentic(trust, proof)
+	version := trust.now() // one for all questions, whatever [Trust.Advance] does meanwhile
+	records := r.authentic(version, proof)
 	if records == nil {
 		return r
 	}
 	r.claims(records)
 	r.complete(records)
 	if r.Authentic.Answer == Yes && r.Complete.Answer == Yes {
-		r.governed(records, trust.Domain())
+		r.governed(records, version.file.Domain)
 	}
 	return r
 }
 
 // authentic opens every record. It returns nil if one cannot be read.
-func (r *Report) authentic(trust *Trust, proof *Proof) []*Record {
+func (r *Report) authentic(trust *version, proof *Proof) []*Record {
 	r.Authentic.Answer = Yes
 	if len(proof.Records) == 0 {
 		r.Authentic.no(-1, "the proof has no records")
 		return nil
 	}
 	records := make([]*Record, len(proof.Records))
-	for i, o := range openAll(trust, proof.Records) {
+	all := openAll(trust, proof.Records)
+	undated(all)
+	for i, o := range all {
 		if o.err != nil {
 			r.Authentic.no(i, "record %d: %v", i, o.err)
 		}

@@ -10,13 +10,14 @@ import (
 // can be read at all, even if err says that nobody should believe it.
 type opened struct {
 	record *Record
+	key    *Key // nil if err is not
 	err    error
 }
 
 // openAll opens every record, on all processors: signatures are most of what
 // verifying costs, and no record depends on another. The result does not
 // depend on how the work was shared out.
-func openAll(trust *Trust, envelopes []Envelope) []opened {
+func openAll(trust *version, envelopes []Envelope) []opened {
 	all := make([]opened, len(envelopes))
 	var next atomic.Int64
 	var workers sync.WaitGroup
@@ -31,10 +32,10 @@ func openAll(trust *Trust, envelopes []Envelope) []opened {
 	return all
 }
 
-func open(trust *Trust, e Envelope) opened {
-	r, err := trust.Open(e)
+func open(trust *version, e Envelope) opened {
+	r, k, err := trust.openDated(e)
 	if err != nil {
 		r, _ = e.Decode()
 	}
-	return opened{r, err}
+	return opened{r, k, err}
 }

@@ -16,6 +16,9 @@ import (
 //  4. the receipt's head is the link of the seal.
 func (x *Execution) believe(r *contract.Receipt) error {
 	rec, err := x.trust.Open(r.Seal)
+	if k, marked := x.trust.Compromised(r.Seal); err == nil && marked { // nothing in a receipt dates its seal
+		err = fmt.Errorf("%w: %w: %s (%s)", evidence.ErrUntrusted, evidence.ErrCompromised, k.ID, k.Name)
+	}
 	if err != nil {
 		return x.forged("%w", err)
 	}

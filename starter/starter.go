@@ -44,7 +44,8 @@ type Config struct {
 	// Client is a client of the Temporal namespace of the control plane. The
 	// caller closes it. Required.
 	Client client.Client
-	// Trust is the trust root: what receipts are believed by. Required.
+	// Trust is the trust root: what receipts are believed by. Required. A
+	// starter that lives long moves it along itself: see [evidence.Trust.Advance].
 	Trust *evidence.Trust
 	// Queue is the task queue of the control plane. Required.
 	Queue string
@@ -125,7 +126,7 @@ func (c *Config) keyOf(signer *evidence.Signer, role evidence.Role) (evidence.Ke
 	if signer == nil {
 		return evidence.Key{}, nil
 	}
-	key, err := c.Trust.Key(signer.KeyID(), role, evidence.TimeOf(c.Now()))
+	key, err := c.Trust.KeyNow(signer.KeyID(), role, evidence.TimeOf(c.Now()))
 	if err != nil {
 		return evidence.Key{}, fmt.Errorf("the %s's key: %w", role, err)
 	}

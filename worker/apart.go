@@ -51,17 +51,23 @@ func (c *Config) apart() error {
 // own returns the keys that the process signs with.
 func (c *Config) own() ([]keyring.Own, error) {
 	var own []keyring.Own
+	var errs []error
+	add := func(role evidence.Role, ring *evidence.Ring, key *evidence.Signer) {
+		keys := ring.Signers()
+		if ring == nil && key != nil {
+			keys = []*evidence.Signer{key}
+		}
+		errs = append(errs, missing(len(keys) == 0, fmt.Sprintf("the %s key", role)))
+		for _, k := range keys {
+			own = append(own, keyring.Own{Role: role, Signer: k})
+		}
+	}
 	if c.Control != nil {
-		own = append(own,
-			keyring.Own{Role: evidence.RoleAuthority, Signer: c.Control.Authority},
-			keyring.Own{Role: evidence.RoleRecorder, Signer: c.Control.Recorder})
+		add(evidence.RoleAuthority, c.Control.Authorities, c.Control.Authority)
+		add(evidence.RoleRecorder, c.Control.Recorders, c.Control.Recorder)
 	}
 	if c.Steps != nil {
-		own = append(own, keyring.Own{Role: evidence.RoleWorker, Signer: c.Steps.Key})
-	}
-	var errs []error
-	for _, o := range own {
-		errs = append(errs, missing(o.Signer == nil, fmt.Sprintf("the %s key", o.Role)))
+		add(evidence.RoleWorker, c.Steps.Keys, c.Steps.Key)
 	}
 	return own, errors.Join(errs...)
 }
@@ -75,7 +81,7 @@ func everyRole(t *evidence.Trust) error {
 	now := evidence.TimeOf(time.Now())
 	valid := map[evidence.Role]bool{}
 	for _, k := range t.Keys() {
-		if _, err := t.Key(k.ID, k.Role, now); err == nil {
+		if _, err := t.KeyNow(k.ID, k.Role, now); err == nil {
 			valid[k.Role] = true
 		}
 	}

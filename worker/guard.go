@@ -20,7 +20,9 @@ import (
 // says otherwise.
 type GuardConfig struct {
 	Trust     *evidence.Trust
-	Key       *evidence.Signer // signs outcomes
+	TrustFile string           // path to read new versions of Trust from; optional
+	Key       *evidence.Signer // signs outcomes; not with Keys
+	Keys      *evidence.Ring   // in place of Key, see [Steps]
 	Name      string           // of the key in the trust root
 	Catalogue string           // path of the catalogue
 	Store     string           // the evidence store, the control plane's: a path or a PostgreSQL URL, see [store.Open]
@@ -70,6 +72,7 @@ type Guard struct {
 	steps  *activities.Steps
 	store  *store.Store
 	health *health
+	trust  *follower
 }
 
 // NewGuard returns a guard, or [ErrConfig] with everything that is wrong. It
@@ -86,7 +89,8 @@ func NewGuard(ctx context.Context, c GuardConfig) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	role := Config{Trust: c.Trust, Catalogue: c.Catalogue, Steps: &Steps{Key: c.Key}, Near: c.Near}
+	s := &Steps{Key: c.Key, Keys: c.Keys, Name: c.Name, Secrets: c.Secrets, Funcs: c.Funcs}
+	role := Config{Trust: c.Trust, TrustFile: c.TrustFile, Catalogue: c.Catalogue, Steps: s, Near: c.Near, Log: c.Log}
 	if err := errors.Join(everyRole(c.Trust), role.apart()); err != nil {
 		return nil, err
 	}
@@ -98,11 +102,16 @@ func NewGuard(ctx context.Context, c GuardConfig) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	steps, err := newSteps(c.Trust, &Steps{Key: c.Key, Name: c.Name, Secrets: c.Secrets, Funcs: c.Funcs}, c.Catalogue, cat, st, "steps", c.Log)
+	trust, err := follow(ctx, role.follower(st))
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	g := &Guard{WorkerInterceptor: steps.Interceptor(), steps: steps, store: st}
+	steps, err := newSteps(trust, s, c.Catalogue, cat, st, "steps", c.Log)
+	if err != nil {
+		trust.stop()
+		return nil, errors.Join(err, st.Close())
+	}
+	g := &Guard{WorkerInterceptor: steps.Interceptor(), steps: steps, store: st, trust: trust}
 	g.health = newHealth(append(probed("steps", steps.Quick), &check{name: "store", ask: st.Ping})...)
 	return g, nil
 }
@@ -124,5 +133,6 @@ func (g *Guard) Register(w sdk.ActivityRegistry) { register(w, contract.RunStep,
 // after the worker has stopped.
 func (g *Guard) Close() error {
 	g.steps.Drain()
+	g.trust.stop()
 	return g.store.Close()
 }

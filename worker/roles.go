@@ -17,7 +17,6 @@ import (
 
 	"github.com/interlock-run/interlock/activities"
 	"github.com/interlock-run/interlock/activities/executor"
-	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
 	"github.com/interlock-run/interlock/policy"
 	"github.com/interlock-run/interlock/policy/catalogue"
@@ -66,6 +65,7 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 	}
 	act, err := activities.NewControl(activities.ControlConfig{
 		Trust: c.Trust, Authority: c.Control.Authority, Recorder: c.Control.Recorder,
+		Authorities: c.Control.Authorities, Recorders: c.Control.Recorders,
 		Policy: bundle, Catalogue: cat, Store: w.store, Probes: probes,
 		Queue: c.Queues.Steps, Terms: c.Control.Terms, Log: c.Log,
 		SearchAttributes: c.Control.SearchAttributes, Process: process, MaxEvents: c.Control.MaxEvents, Outage: c.Control.Outage,
@@ -101,6 +101,7 @@ func (w *Worker) probes(c Config) ([]activities.Probe, error) {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	return append([]activities.Probe{
+		w.trust.probe(),
 		activities.PolicyProbe(c.Control.Policy),
 		activities.CatalogueProbe(c.Catalogue),
 		activities.ClockProbe(clockStep),
@@ -124,7 +125,7 @@ func readPolicy(path string, cat *catalogue.Catalogue) (*policy.Bundle, error) {
 
 // addSteps adds the role of step worker.
 func (w *Worker) addSteps(c Config, cat *catalogue.Catalogue) error {
-	act, err := newSteps(c.Trust, c.Steps, c.Catalogue, cat, w.store, c.roles(), c.Log)
+	act, err := newSteps(w.trust, c.Steps, c.Catalogue, cat, w.store, c.roles(), c.Log)
 	if err != nil {
 		return err
 	}
@@ -168,7 +169,7 @@ func (c *Config) roles() string {
 }
 
 // newSteps returns the guard with the executors of the catalogue.
-func newSteps(trust *evidence.Trust, s *Steps, path string, cat *catalogue.Catalogue, st *store.Store, roles string, log *zap.Logger) (*activities.Steps, error) {
+func newSteps(trust *follower, s *Steps, path string, cat *catalogue.Catalogue, st *store.Store, roles string, log *zap.Logger) (*activities.Steps, error) {
 	executors, err := executorsFor(cat, s)
 	if err != nil {
 		return nil, err
@@ -182,9 +183,9 @@ func newSteps(trust *evidence.Trust, s *Steps, path string, cat *catalogue.Catal
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}
 	act, err := activities.NewSteps(activities.StepsConfig{
-		Trust: trust, Worker: s.Key, Name: s.Name, Catalogue: cat,
+		Trust: trust.trust, Worker: s.Key, Workers: s.Keys, Name: s.Name, Catalogue: cat,
 		Store: st, Executors: executors, Log: log, Process: process, Reach: reach, Wait: s.Wait,
-		Probes: []activities.Probe{activities.ClockProbe(clockStep), activities.CatalogueProbe(path), exe},
+		Probes: []activities.Probe{trust.probe(), activities.ClockProbe(clockStep), activities.CatalogueProbe(path), exe},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)

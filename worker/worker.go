@@ -30,6 +30,7 @@ var ErrConfig = errors.New("the worker cannot start like this")
 type Config struct {
 	Client    client.Client   // stays the caller's; must use the namespace that executions run in
 	Trust     *evidence.Trust // required
+	TrustFile string          // path to read new versions of Trust from; without it Trust stays what it is
 	Catalogue string          // path of the catalogue; required
 	Store     string          // the evidence store, as [store.Open] takes it: a path or a PostgreSQL URL; required
 	Queues    Queues          // see there for the defaults
@@ -60,10 +61,14 @@ type Queues struct {
 // Control is what the control plane needs besides. Every field is required
 // but SearchAttributes and those that say so.
 type Control struct {
-	Authority *evidence.Signer
-	Recorder  *evidence.Signer
-	Policy    string // path of the policy bundle
+	Authority *evidence.Signer // not with Authorities
+	Recorder  *evidence.Signer // not with Recorders
+	Policy    string           // path of the policy bundle
 	Terms     evidence.Terms
+	// Authorities and Recorders are for keys that replace each other while the
+	// worker runs, in place of Authority and Recorder. They are loaded again when
+	// the trust root moves, and every 10 s.
+	Authorities, Recorders *evidence.Ring
 	// SearchAttributes says that the namespace has the search attributes of
 	// package contract.
 	SearchAttributes bool
@@ -80,7 +85,8 @@ type Control struct {
 
 // Steps is what a step worker needs besides.
 type Steps struct {
-	Key     *evidence.Signer             // required
+	Key     *evidence.Signer             // required, without Keys
+	Keys    *evidence.Ring               // keys of this worker that replace each other, in place of Key
 	Name    string                       // of the key in the trust root; required
 	Secrets executor.Secrets             // required if the catalogue names secrets
 	Funcs   map[string]executor.Executor // the Go functions that the catalogue names
@@ -99,6 +105,7 @@ type Worker struct {
 	store   *store.Store
 	workers []sdk.Worker
 	drain   func() // waits for the step worker's last writes
+	trust   *follower
 	log     *zap.Logger
 	health  *health
 	listens net.Listener // for health; nil for none
@@ -126,7 +133,11 @@ func New(ctx context.Context, c Config) (*Worker, error) {
 		return nil, err
 	}
 	w := &Worker{store: st, log: c.Log, drain: func() {}}
+	if w.trust, err = follow(ctx, c.follower(st)); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
 	if err := w.build(c, cat); err != nil {
+		w.trust.stop()
 		return nil, errors.Join(err, st.Close())
 	}
 	if err := w.listen(c.Health); err != nil {
@@ -241,6 +252,7 @@ func (w *Worker) Close() error {
 	if w.listens != nil {
 		_ = w.listens.Close() // it may be closed
 	}
+	w.trust.stop()
 	return w.store.Close()
 }
 

@@ -48,6 +48,10 @@ const (
 	Erin          = "erin"           // approver
 	Frank         = "frank"          // approver whom no rule of the tests asks
 	Revoker       = "rita"           // revoker
+
+	Root1 = "root-1" // root keys of [Draft]
+	Root2 = "root-2"
+	Root3 = "root-3"
 )
 
 // Start is the time at which every execution is asked for.
@@ -113,6 +117,17 @@ func Keys() []evidence.Key {
 func Trust() *evidence.Trust { return trust() }
 
 var trust = sync.OnceValue(func() *evidence.Trust { return must(evidence.NewTrust(Domain, Keys())) })
+
+// Draft returns version 1 of a signed trust root with the keys of [Trust],
+// which two of three root keys have to sign.
+func Draft() *evidence.Draft {
+	d := &evidence.Draft{Domain: Domain, Version: 1, Issued: Start, Keys: Keys(), Roots: evidence.Roots{Need: 2}}
+	for _, name := range []string{Root1, Root2, Root3} {
+		public := Signer(name).Public()
+		d.Roots.Keys = append(d.Roots.Keys, evidence.RootKey{ID: evidence.KeyID(public), Name: name, Public: evidence.PublicKey(public)})
+	}
+	return d
+}
 
 func must[T any](v T, err error) T {
 	if err != nil {

@@ -119,7 +119,11 @@ func parse(data []byte) (ed25519.PrivateKey, error) {
 	if block == nil || block.Type != blockType || len(rest) > 0 {
 		return nil, fmt.Errorf("%w: want one PEM block of type %q", ErrKey, blockType)
 	}
-	parsed, err := x509.ParsePKCS8PrivateKey(block.Bytes)
+	return parseDER(block.Bytes)
+}
+
+func parseDER(der []byte) (ed25519.PrivateKey, error) {
+	parsed, err := x509.ParsePKCS8PrivateKey(der)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrKey, err)
 	}

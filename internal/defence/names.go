@@ -81,6 +81,9 @@ const (
 	// SealFence: before the seal, the recorder takes the slots of all steps
 	// that have not begun (T10).
 	SealFence Name = "seal-fence"
+	// CompromisedHalts: an execution that a compromised key signed a part of
+	// does not go on, and its running steps end (T27).
+	CompromisedHalts Name = "compromised-halts"
 	// RollCall: leases are renewed only while every step worker attests, in
 	// order, and answers a nonce that is not old (T17).
 	RollCall Name = "roll-call"
@@ -88,6 +91,9 @@ const (
 
 // The defences of every process.
 const (
+	// TrustRemembered: a process does not start on an older trust root than the
+	// evidence store has seen, nor on one that does not follow it (T27).
+	TrustRemembered Name = "trust-remembered"
 	// RolesApart: a process that can read the key of another role does not
 	// start (T23).
 	RolesApart Name = "roles-apart"

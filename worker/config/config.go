@@ -17,6 +17,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/keysource"
 )
 
 // Name is the usual name of the file.
@@ -32,7 +33,9 @@ type File struct {
 	Temporal Temporal `yaml:"temporal"`
 	// Queues are the task queues.
 	Queues Queues `yaml:"queues"`
-	// Trust is the path of the trust root. Required.
+	// Trust is the path of the trust root. Required. Workers follow it: they
+	// read a new version within a second. Replace the file as a whole, by
+	// renaming another to it, as interlock keys does.
 	Trust string `yaml:"trust"`
 	// Policy is the path of the policy bundle. Required by the control plane.
 	Policy string `yaml:"policy"`
@@ -49,10 +52,17 @@ type File struct {
 	// file each, mode 0600. Needed only if the catalogue names any. A control
 	// plane that can read the folder refuses to start.
 	Secrets string `yaml:"secrets"`
-	// Keys are the paths of the private keys, mode 0600, in folders to which
-	// only their owner can write. A process needs those of its roles only, and
-	// refuses to start if it can read another: here, or in the folders of its
-	// keys, of this file, of policy and catalogue. See package worker/keyring.
+	// Keys say where the private keys are. Each is the path of a file, mode
+	// 0600, in a folder to which only its owner can write; or of such a folder
+	// with files *.pem, all of them keys of the role, of which the newest is used
+	// that the trust root allows (and *.uri, each with one pkcs11: URI); or
+	// env:NAME, an environment variable with PEM or with PKCS #8 in base64, which
+	// is taken away when it was read; or the pkcs11: URI of a key in a token (RFC
+	// 7512), with module-path, and with pin-source or $INTERLOCK_PKCS11_PIN.
+	//
+	// A process needs those of its roles only, and refuses to start if it can
+	// read another: here, or in the folders of its keys, of this file, of policy
+	// and catalogue. See package worker/keyring.
 	Keys Keys `yaml:"keys"`
 	// Worker is the name of the worker's key in the trust root. Required for
 	// the role steps.
@@ -102,7 +112,7 @@ type Queues struct {
 	Steps string `yaml:"steps"`
 }
 
-// Keys are the paths of private keys.
+// Keys say where private keys are; see [File].
 type Keys struct {
 	Authority string `yaml:"authority"`
 	Recorder  string `yaml:"recorder"`
@@ -111,6 +121,7 @@ type Keys struct {
 	Operator  string `yaml:"operator"`  // for interlock resolve
 	Approver  string `yaml:"approver"`  // for interlock approve and refuse
 	Revoker   string `yaml:"revoker"`   // for interlock revoke, kill and restore
+	Root      string `yaml:"root"`      // for interlock keys; no process may read it
 }
 
 // A Duration is written like 500ms, 10s, 1m.
@@ -236,6 +247,27 @@ func CheckStore(store string) error {
 		return fmt.Errorf("%w: store: the URL has a password in it; put it into the file that PGPASSFILE names (~/.pgpass), or into PGPASSWORD", ErrConfig)
 	}
 	return nil
+}
+
+// Key returns where the key is that one of [File.Keys] names: a path as one that
+// can be opened, anything else as it stands there.
+func (f *File) Key(source string) string {
+	if keysource.IsPath(source) {
+		return f.Path(source)
+	}
+	return source
+}
+
+// KeyPaths returns the paths of files and folders among [File.Keys].
+func (f *File) KeyPaths() []string {
+	k := f.Keys
+	var paths []string
+	for _, source := range []string{k.Authority, k.Recorder, k.Worker, k.Principal, k.Operator, k.Approver, k.Revoker, k.Root} {
+		if keysource.IsPath(source) {
+			paths = append(paths, f.Path(source))
+		}
+	}
+	return paths
 }
 
 // Dir returns the folder that the file is in.

@@ -91,3 +91,17 @@ func TestStoreTarget(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, f.StoreTarget())
 }
+
+// TestKeys names keys in every way.
+func TestKeys(t *testing.T) {
+	f, err := load(t, `trust: t
+keys: {authority: keys/authority, recorder: "env:RECORDER", worker: "pkcs11:token=t;object=o", principal: /etc/p.pem, operator: o, approver: a, revoker: r, root: root.pem}
+`)
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(f.Dir(), "keys/authority"), f.Key(f.Keys.Authority))
+	require.Equal(t, "env:RECORDER", f.Key(f.Keys.Recorder))
+	require.Equal(t, "pkcs11:token=t;object=o", f.Key(f.Keys.Worker))
+	require.Empty(t, f.Key(""))
+	in := func(name string) string { return filepath.Join(f.Dir(), name) }
+	require.Equal(t, []string{in("keys/authority"), "/etc/p.pem", in("o"), in("a"), in("r"), in("root.pem")}, f.KeyPaths())
+}

@@ -32,8 +32,10 @@ type Own struct {
 type Process struct {
 	// Trust says whose key is whose. Required.
 	Trust *evidence.Trust
-	// Own are the keys of the process. At least one; each must be trusted for
-	// its role now. The folders of those that are in files are searched.
+	// Own are the keys of the process. At least one. Each must have its role in
+	// the trust root, and of those of one role one must be trusted now: the
+	// others may have ended, or be to come. The folders of those that are in
+	// files are searched.
 	Own []Own
 	// Files are further files that may hold a key.
 	Files []string
@@ -52,7 +54,8 @@ type Process struct {
 // A private key is the process's own if the trust root gives it the role and
 // the name of one of the process's keys: an authority may have the key that
 // replaces its present one, a worker not that of another worker. Any other is
-// foreign, one that the trust root does not know included. Keys are compared, not
+// foreign, one that the trust root does not know included, and so is a root
+// key: no process needs one. Keys are compared, not
 // files: the same key in two files is one key.
 //
 // Only a worker has credentials. A process without that role must not be able
@@ -90,17 +93,39 @@ func (p Process) owners() (map[owner]bool, error) {
 		return nil, fmt.Errorf("%w: without a trust root and a key of its own a process has no role", ErrForeign)
 	}
 	owners := map[owner]bool{}
+	now := evidence.TimeOf(time.Now())
+	useless := map[evidence.Role]error{} // why none of its keys can be used; nil if one can
 	for _, own := range p.Own {
 		if own.Signer == nil {
 			return nil, fmt.Errorf("%w: there is no %s key", ErrForeign, own.Role)
 		}
-		k, err := p.Trust.Key(own.Signer.KeyID(), own.Role, evidence.TimeOf(time.Now()))
-		if err != nil {
+		k, ok := p.known(own)
+		_, err := p.Trust.KeyNow(own.Signer.KeyID(), own.Role, now)
+		if !ok {
 			return nil, fmt.Errorf("%w: the %s key: %w", ErrForeign, own.Role, err)
 		}
 		owners[owner{k.Role, k.Name}] = true
+		if before, seen := useless[own.Role]; !seen || before != nil {
+			useless[own.Role] = err
+		}
+	}
+	for role, err := range useless {
+		if err != nil {
+			return nil, fmt.Errorf("%w: the %s key: %w", ErrForeign, role, err)
+		}
 	}
 	return owners, nil
+}
+
+// known returns a key of the process as the trust root has it, valid now or
+// not.
+func (p Process) known(own Own) (evidence.Key, bool) {
+	for _, k := range p.Trust.Keys() {
+		if k.ID == own.Signer.KeyID() && k.Role == own.Role {
+			return k, true
+		}
+	}
+	return evidence.Key{}, false
 }
 
 func (p Process) acts() bool {

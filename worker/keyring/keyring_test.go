@@ -205,3 +205,60 @@ func TestCheckSaysNoSecret(t *testing.T) {
 	require.False(t, bytes.Contains([]byte(err.Error()), []byte(block)))
 	require.NotContains(t, err.Error(), "hunter2")
 }
+
+// TestT27RootKeys finds a root key, which no process may be able to read.
+func TestT27RootKeys(t *testing.T) {
+	d := evidencetest.Draft()
+	d.Keys = trust(t).Keys()
+	for _, root := range []string{evidencetest.Root1, evidencetest.Root2} {
+		require.NoError(t, d.Sign(evidencetest.Signer(root)))
+	}
+	signed, err := d.Trust()
+	require.NoError(t, err)
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "keys", "root.pem"), pemOf(t, evidencetest.Root1))
+	p := keyring.Process{
+		Trust: signed, Folders: []string{dir},
+		Own: []keyring.Own{{Role: evidence.RoleWorker, Signer: evidencetest.Signer(evidencetest.Worker)}},
+	}
+	err = p.Check()
+	require.ErrorIs(t, err, keyring.ErrForeign)
+	require.ErrorContains(t, err, `the root key of "root-1"`)
+	p.Own = []keyring.Own{{Role: evidence.RoleWorker, Signer: evidencetest.Signer(evidencetest.Root1)}}
+	require.ErrorIs(t, p.Check(), keyring.ErrForeign, "a process whose own key is a root key")
+}
+
+// TestT27KeysThatReplaceEachOther is what a process may have several of.
+func TestT27KeysThatReplaceEachOther(t *testing.T) {
+	const next = "next authority"
+	keys := trust(t).Keys()
+	keys = append(keys, evidence.Key{
+		ID: evidencetest.Signer(next).KeyID(), Role: evidence.RoleAuthority, Name: evidencetest.Authority,
+		Public: evidence.PublicKey(evidencetest.Signer(next).Public()), From: evidence.TimeOf(time.Now().Add(time.Hour)),
+	})
+	whole, err := evidence.NewTrust(evidencetest.Domain, keys)
+	require.NoError(t, err)
+	for name, row := range map[string]struct {
+		own  []string
+		want string
+	}{
+		"retired, present and next": {[]string{evidencetest.Retired, evidencetest.Authority, next}, ""},
+		"next and present":          {[]string{next, evidencetest.Authority}, ""},
+		"next only":                 {[]string{next}, "was not valid"},
+		"retired and next":          {[]string{evidencetest.Retired, next}, "was not valid"},
+		"present and a stranger's":  {[]string{evidencetest.Authority, evidencetest.Stranger}, "not in the trust root"},
+		"present and a recorder's":  {[]string{evidencetest.Authority, evidencetest.Recorder}, "has role recorder"},
+	} {
+		p := keyring.Process{Trust: whole}
+		for _, o := range row.own {
+			p.Own = append(p.Own, keyring.Own{Role: evidence.RoleAuthority, Signer: evidencetest.Signer(o)})
+		}
+		err := p.Check()
+		if row.want == "" {
+			require.NoError(t, err, name)
+			continue
+		}
+		require.ErrorIs(t, err, keyring.ErrForeign, name)
+		require.ErrorContains(t, err, row.want, name)
+	}
+}

@@ -105,6 +105,11 @@ func (s *search) foreign(k key) string {
 		}
 		return fmt.Sprintf("the private key of %q (role %s)", known.Name, known.Role)
 	}
+	for _, root := range s.trust.Roots().Keys {
+		if root.ID == k.id {
+			return fmt.Sprintf("the root key of %q, with which whoever takes this process over could make every key good", root.Name)
+		}
+	}
 	return fmt.Sprintf("a private key that is not in the trust root (%s)", k)
 }
 

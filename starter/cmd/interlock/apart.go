@@ -27,6 +27,9 @@ var parts = []part{
 	{"steps", "step worker", []evidence.Role{evidence.RoleWorker}, []string{"actions.yaml"}},
 	{"principal", "principal", []evidence.Role{evidence.RolePrincipal}, []string{"actions.yaml", "request.yaml", "request-denied.yaml"}},
 	{"operator", "operator", []evidence.Role{evidence.RoleOperator}, nil},
+	{"approver", "approver", []evidence.Role{evidence.RoleApprover}, nil},
+	{"revoker", "revoker", []evidence.Role{evidence.RoleRevoker}, nil},
+	{"root", "root key", []evidence.Role{rootKey}, nil},
 }
 
 // storeFolder is the one thing that control plane and step workers share.

@@ -11,7 +11,7 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"github.com/interlock-run/interlock/evidence"
-	"github.com/interlock-run/interlock/evidence/keyfile"
+	"github.com/interlock-run/interlock/evidence/keysource"
 	"github.com/interlock-run/interlock/starter"
 	"github.com/interlock-run/interlock/worker/config"
 )
@@ -62,11 +62,14 @@ func loadKey(f *config.File, role, path string) (*evidence.Signer, error) {
 	if path == "" {
 		return nil, usage("%s: keys.%s is missing: want the path of the key to sign with", f.Source(), role)
 	}
-	signer, err := keyfile.Load(f.Path(path))
+	keys, err := keysource.Load(f.Key(path))
 	if err != nil {
 		return nil, usage("keys.%s: %w", role, err)
 	}
-	return signer, nil
+	if len(keys) > 1 {
+		return nil, usage("keys.%s: %d keys are there: want one to sign with", role, len(keys))
+	}
+	return keys[0], nil
 }
 
 // openWith is open with the keys that the caller needs.

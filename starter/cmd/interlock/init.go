@@ -34,7 +34,13 @@ var made = []madeKey{
 	{"keys/worker.pem", evidence.RoleWorker, "worker-1"},
 	{"keys/principal.pem", evidence.RolePrincipal, "developer"},
 	{"keys/operator.pem", evidence.RoleOperator, "on-call"},
+	{"keys/approver.pem", evidence.RoleApprover, "lead"},
+	{"keys/revoker.pem", evidence.RoleRevoker, "security"},
+	{"keys/root.pem", rootKey, "root"},
 }
+
+// rootKey stands for a role where there is none: root keys sign the trust root.
+const rootKey evidence.Role = "root"
 
 func (a *app) initCommand() *cobra.Command {
 	var name, address string
@@ -46,10 +52,13 @@ func (a *app) initCommand() *cobra.Command {
 overwrites a file: if one that it would make is there, it makes nothing.
 
 All keys are in one folder, for trying things out. With --apart there is a
-folder each for the control plane, the step worker, the principal and the
-operator, with its own keys only; interlockd refuses to start where it can read
-a key of another role. In earnest each key is made where it is used,
-and only the public keys meet, in trust.json.`,
+folder each for the control plane, the step worker, the principal, the operator,
+the approver, the revoker and the root key, with its own keys only; interlockd
+refuses to start where it can read a key of another role. In earnest each key is
+made where it is used, and only the public keys meet, in trust.json.
+
+The root key signs trust.json, and so says whose key is believed: keep it where
+no program runs. See interlock keys --help.`,
 		Args: exactly("DIR"),
 		RunE: func(_ *cobra.Command, args []string) error { return a.initialise(args[0], name, address, roles) },
 	}
@@ -175,10 +184,12 @@ func (m *maker) make(domain string, l *layout) error {
 	return nil
 }
 
-// keys makes keys and returns the trust root that believes them.
+// keys makes keys and returns the trust root that believes them, signed by the
+// root key among them.
 func (m *maker) keys(domain string, wanted []madeKey) ([]byte, error) {
 	from := time.Now().Add(-time.Minute) // clocks differ
-	var keys []evidence.Key
+	d := &evidence.Draft{Domain: domain, Version: 1, Issued: evidence.TimeOf(from), Roots: evidence.Roots{Need: 1}}
+	var root *evidence.Signer
 	for _, k := range wanted {
 		path := filepath.Join(m.dir, k.file)
 		signer, err := keyfile.Create(path)
@@ -186,12 +197,20 @@ func (m *maker) keys(domain string, wanted []madeKey) ([]byte, error) {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		m.files = append(m.files, path)
-		keys = append(keys, evidence.Key{
+		if k.role == rootKey {
+			root = signer
+			d.Roots.Keys = append(d.Roots.Keys, evidence.RootKey{ID: signer.KeyID(), Name: k.name, Public: evidence.PublicKey(signer.Public())})
+			continue
+		}
+		d.Keys = append(d.Keys, evidence.Key{
 			ID: signer.KeyID(), Role: k.role, Name: k.name, Public: evidence.PublicKey(signer.Public()),
 			From: evidence.TimeOf(from), Until: evidence.TimeOf(from.Add(keyLife)),
 		})
 	}
-	trust, err := evidence.NewTrust(domain, keys)
+	if err := d.Sign(root); err != nil {
+		return nil, err
+	}
+	trust, err := d.Trust()
 	if err != nil {
 		return nil, err
 	}

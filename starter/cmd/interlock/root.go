@@ -61,7 +61,7 @@ Exit codes:
 	root.AddCommand(a.initCommand(), a.startCommand(), a.watchCommand(), a.statusCommand(),
 		a.pendingCommand(), a.approveCommand(), a.refuseCommand(),
 		a.revokeCommand(), a.killCommand(), a.restoreCommand(), a.ordersCommand(),
-		a.resolveCommand(), a.proofCommand(), a.historyCommand(), a.verifyCommand(), a.policyCommand())
+		a.resolveCommand(), a.keysCommand(), a.proofCommand(), a.historyCommand(), a.verifyCommand(), a.policyCommand())
 	return root
 }
 

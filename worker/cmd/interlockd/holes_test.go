@@ -33,11 +33,27 @@ func TestT23DaemonRefuses(t *testing.T) {
 		{"a key twice", "control", func(t *testing.T, dir string) {
 			copyFile(t, dir+"/control/keys/authority.pem", dir+"/control/keys/copy-of-authority")
 		}, nil},
+		{"a folder of keys that replace each other", "control", func(t *testing.T, dir string) {
+			copyFile(t, dir+"/control/keys/authority.pem", dir+"/control/keys/authority/2026.pem")
+			require.NoError(t, os.Remove(dir+"/control/keys/authority.pem"))
+			edit(t, dir+"/control/interlock.yaml", "keys/authority.pem", "keys/authority")
+		}, nil},
 		{"keys of others that are named and not there", "control", func(t *testing.T, dir string) {
 			edit(t, dir+"/control/interlock.yaml", "  recorder:", "  worker: keys/worker.pem\n  principal: keys/principal.pem\n  recorder:")
 		}, nil},
 
 		// Keys of others.
+		{"control can read the root key", "control", func(t *testing.T, dir string) {
+			copyFile(t, dir+"/root/keys/root.pem", dir+"/control/keys/root.pem")
+		}, []string{"control/keys/root.pem", `the root key of "root"`}},
+		{"steps can read the root key, elsewhere and named", "steps", func(t *testing.T, dir string) {
+			edit(t, dir+"/steps/interlock.yaml", "  worker:", "  root: ../root/keys/root.pem\n  worker:")
+		}, []string{"root/keys/root.pem", `the root key of "root"`}},
+		{"the worker's key in a folder of the authority's", "control", func(t *testing.T, dir string) {
+			copyFile(t, dir+"/control/keys/authority.pem", dir+"/control/keys/authority/2026.pem")
+			copyFile(t, dir+"/steps/keys/worker.pem", dir+"/control/keys/authority/2027.pem")
+			edit(t, dir+"/control/interlock.yaml", "keys/authority.pem", "keys/authority")
+		}, []string{"authority key", "has role worker"}},
 		{"control can read the worker's key", "control", func(t *testing.T, dir string) {
 			copyFile(t, dir+"/steps/keys/worker.pem", dir+"/control/keys/worker.pem")
 		}, []string{"control/keys/worker.pem", `"worker-1" (role worker)`, "interlock init --apart"}},
@@ -106,6 +122,19 @@ func TestT23DaemonRefuses(t *testing.T) {
 		{"no key", "control", func(t *testing.T, dir string) {
 			edit(t, dir+"/control/interlock.yaml", "  authority: keys/authority.pem\n", "")
 		}, []string{"keys.authority is missing"}},
+		{"an environment variable that is not set", "control", func(t *testing.T, dir string) {
+			edit(t, dir+"/control/interlock.yaml", "authority: keys/authority.pem", "authority: env:INTERLOCK_NOT_SET")
+		}, []string{"keys.authority", "INTERLOCK_NOT_SET is not set"}},
+		{"a token that is not there", "control", func(t *testing.T, dir string) {
+			edit(t, dir+"/control/interlock.yaml", "authority: keys/authority.pem", `authority: "pkcs11:token=t;object=a?module-path=/nowhere/p11.so"`)
+		}, []string{"keys.authority", "unusable PKCS #11 token"}},
+		{"a PIN in the configuration", "control", func(t *testing.T, dir string) {
+			edit(t, dir+"/control/interlock.yaml", "authority: keys/authority.pem", `authority: "pkcs11:token=t;object=a?module-path=/nowhere/p11.so&pin-value=1234"`)
+		}, []string{"keys.authority", "a PIN does not stand in a configuration"}},
+		{"an empty folder of keys", "control", func(t *testing.T, dir string) {
+			require.NoError(t, os.Mkdir(dir+"/control/none", 0o700))
+			edit(t, dir+"/control/interlock.yaml", "authority: keys/authority.pem", "authority: none")
+		}, []string{"keys.authority", "has neither .pem nor .uri files"}},
 		{"one key for two roles", "control", func(t *testing.T, dir string) {
 			edit(t, dir+"/control/interlock.yaml", "recorder: keys/recorder.pem", "recorder: keys/authority.pem")
 		}, []string{"recorder key", "has role authority, not recorder"}},
@@ -117,6 +146,9 @@ func TestT23DaemonRefuses(t *testing.T) {
 		}, []string{"worker's name is missing"}},
 
 		// The trust root.
+		{"a trust root with a signature that is not good", "control", func(t *testing.T, dir string) {
+			edit(t, dir+"/control/trust.json", `"name": "on-call"`, `"name": "off-call"`)
+		}, []string{"trust.json", "not made by root key"}},
 		{"no trust root", "control", func(t *testing.T, dir string) {
 			require.NoError(t, os.Remove(dir+"/control/trust.json"))
 		}, []string{"trust root", "trust.json"}},

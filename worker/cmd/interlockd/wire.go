@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net"
+	"os"
 	"strconv"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 
 	"github.com/interlock-run/interlock/activities/executor"
 	"github.com/interlock-run/interlock/evidence"
-	"github.com/interlock-run/interlock/evidence/keyfile"
+	"github.com/interlock-run/interlock/evidence/keysource"
 	"github.com/interlock-run/interlock/worker"
 	"github.com/interlock-run/interlock/worker/config"
 )
@@ -29,7 +30,7 @@ func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logg
 		return worker.Config{}, fmt.Errorf("%w: %w", worker.ErrConfig, err)
 	}
 	wc := worker.Config{
-		Client: c, Trust: trust, Log: log,
+		Client: c, Trust: trust, TrustFile: f.Path(f.Trust), Log: log,
 		Catalogue: f.Path(f.Catalogue), Store: f.StoreTarget(),
 		Queues: worker.Queues{Control: f.Queues.Control, Steps: f.Queues.Steps},
 		Near:   near(f), Health: f.Health,
@@ -54,10 +55,12 @@ func workerConfig(f *config.File, c client.Client, roles []string, log *zap.Logg
 // that the file names, whichever role needs it, and the folder it is in.
 func near(f *config.File) worker.Near {
 	n := worker.Near{Folders: []string{f.Dir()}}
-	for _, key := range []string{f.Keys.Authority, f.Keys.Recorder, f.Keys.Worker, f.Keys.Principal, f.Keys.Operator, f.Keys.Approver, f.Keys.Revoker} {
-		if key != "" {
-			n.Files = append(n.Files, f.Path(key))
+	for _, path := range f.KeyPaths() {
+		if info, err := os.Stat(path); err == nil && info.IsDir() {
+			n.Folders = append(n.Folders, path)
+			continue
 		}
+		n.Files = append(n.Files, path)
 	}
 	if f.Secrets != "" {
 		n.Secrets = append(n.Secrets, f.Path(f.Secrets))
@@ -66,41 +69,41 @@ func near(f *config.File) worker.Near {
 }
 
 func controlConfig(f *config.File) (*worker.Control, error) {
-	authority, err := loadKey(f, "authority", f.Keys.Authority)
+	authorities, err := loadKeys(f, "authority", f.Keys.Authority)
 	if err != nil {
 		return nil, err
 	}
-	recorder, err := loadKey(f, "recorder", f.Keys.Recorder)
+	recorders, err := loadKeys(f, "recorder", f.Keys.Recorder)
 	if err != nil {
 		return nil, err
 	}
 	return &worker.Control{
-		Authority: authority, Recorder: recorder, Policy: f.Path(f.Policy),
+		Authorities: authorities, Recorders: recorders, Policy: f.Path(f.Policy),
 		Terms: f.Terms(), SearchAttributes: f.SearchAttributes, MaxEvents: f.MaxEvents, Outage: time.Duration(*f.Outage),
 	}, nil
 }
 
 func stepsConfig(f *config.File) (*worker.Steps, error) {
-	key, err := loadKey(f, "worker", f.Keys.Worker)
+	keys, err := loadKeys(f, "worker", f.Keys.Worker)
 	if err != nil {
 		return nil, err
 	}
-	s := &worker.Steps{Key: key, Name: f.Worker, Funcs: builtins(), Wait: max(30*time.Second, time.Duration(*f.Outage))}
+	s := &worker.Steps{Keys: keys, Name: f.Worker, Funcs: builtins(), Wait: max(30*time.Second, time.Duration(*f.Outage))}
 	if f.Secrets != "" {
 		s.Secrets = executor.SecretDir(f.Path(f.Secrets))
 	}
 	return s, nil
 }
 
-func loadKey(f *config.File, name, path string) (*evidence.Signer, error) {
-	if path == "" {
+func loadKeys(f *config.File, name, source string) (*evidence.Ring, error) {
+	if source == "" {
 		return nil, fmt.Errorf("%w: keys.%s is missing in %s (a process of one role is started with --roles control, or --roles steps)", worker.ErrConfig, name, f.Source())
 	}
-	key, err := keyfile.Load(f.Path(path))
+	keys, err := keysource.Ring(f.Key(source))
 	if err != nil {
 		return nil, fmt.Errorf("%w: keys.%s: %w", worker.ErrConfig, name, err)
 	}
-	return key, nil
+	return keys, nil
 }
 
 // builtins are the Go functions that every interlockd has, for trying things
