@@ -162,6 +162,9 @@ func (c *Control) obey(x *execution, orders standing) *contract.Cause {
 	}
 	check, reason := causeOf(order)
 	if x.lineage.Ordered() == nil && x.lineage.Halted() == nil && x.lineage.HandedOver() == nil && x.lineage.Concerns(order.Predicate.(*evidence.Order)) {
+		if _, marked := c.c.Trust.Compromised(order.Envelope); marked {
+			return &contract.Cause{Check: check, Reason: reason} // it stops, and no verifier would believe it
+		}
 		if err := x.add(order); err != nil {
 			c.c.Log.Error("order not recorded", zap.String("execution", x.run.Workflow), zap.Error(err))
 		}
@@ -206,7 +209,7 @@ func (c *Control) publishOnce(ctx context.Context, rec *evidence.Record, o *evid
 				at = r
 				return nil
 			}
-			if known, err := c.c.Trust.Open(r.Envelope); err == nil {
+			if known, err := believedOrder(c.c.Trust, r.Envelope); err == nil {
 				_ = orders.Add(known) // what does not fit counts for nothing there either
 			}
 		}

@@ -33,7 +33,10 @@ type orderBook struct {
 	trust  *evidence.Trust
 	log    *zap.Logger
 
-	chain evidence.Chain // the runner's
+	// The runner's: the chain so far, and the version of the trust root by which
+	// its orders were believed or not.
+	chain   evidence.Chain
+	version uint64
 
 	mu      sync.Mutex // held for moments
 	orders  evidence.Orders
@@ -108,14 +111,18 @@ func (b *orderBook) look(ctx context.Context) (standing, error) {
 	if err != nil {
 		return standing{}, err
 	}
-	switch known := b.chain.Next(); {
-	case head == known:
-	case head.Seq <= known.Seq:
-		return standing{}, fmt.Errorf("%w: there were %d orders, now there are %d", errHead, known.Seq, head.Seq)
+	known, version := b.chain.Next(), b.trust.Version()
+	switch {
+	case head == known && version == b.version:
+	case head.Seq < known.Seq || head.Seq == known.Seq && head != known:
+		return standing{}, fmt.Errorf("%w: there were %d orders, now there are %d, or others", errHead, known.Seq, head.Seq)
+	case version != b.version: // who is believed may have changed
+		err = b.readAnew(ctx, known, version)
 	default:
-		if err := b.readOn(ctx, known); err != nil {
-			return standing{}, err
-		}
+		err = b.readOn(ctx)
+	}
+	if err != nil {
+		return standing{}, err
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -123,34 +130,61 @@ func (b *orderBook) look(ctx context.Context) (standing, error) {
 }
 
 // readOn reads the orders after the known ones.
-func (b *orderBook) readOn(ctx context.Context, known evidence.Position) error {
-	fresh, err := b.source.Records(ctx, store.Orders, known.Seq)
+func (b *orderBook) readOn(ctx context.Context) error {
+	fresh, chain, err := b.after(ctx, b.chain)
 	if err != nil {
 		return err
-	}
-	chain := b.chain
-	for _, r := range fresh {
-		if chain.Append(r.Envelope.Digest()) != r.Link {
-			return fmt.Errorf("%w: order %d does not follow those before it", errHead, r.Seq)
-		}
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.chain = chain
+	b.add(fresh)
+	return nil
+}
+
+// readAnew reads all orders, under another version of the trust root.
+func (b *orderBook) readAnew(ctx context.Context, known evidence.Position, version uint64) error {
+	all, chain, err := b.after(ctx, evidence.Chain{})
+	switch {
+	case err != nil:
+		return err
+	case known.Seq > 0 && (uint64(len(all)) < known.Seq || all[known.Seq-1].Link != known.Prev):
+		return fmt.Errorf("%w: the orders are not those that were read before", errHead)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.chain, b.version, b.orders = chain, version, evidence.Orders{}
+	b.add(all)
+	return nil
+}
+
+// after returns the orders that follow chain in the store, and the chain with
+// them.
+func (b *orderBook) after(ctx context.Context, chain evidence.Chain) ([]store.Record, evidence.Chain, error) {
+	fresh, err := b.source.Records(ctx, store.Orders, chain.Next().Seq)
+	if err != nil {
+		return nil, chain, err
+	}
+	for _, r := range fresh {
+		if chain.Append(r.Envelope.Digest()) != r.Link {
+			return nil, chain, fmt.Errorf("%w: order %d does not follow those before it", errHead, r.Seq)
+		}
+	}
+	return fresh, chain, nil
+}
+
+// add takes in orders, and wakes those who wait for some. mu is held.
+func (b *orderBook) add(fresh []store.Record) {
 	for _, r := range fresh {
 		b.take(r)
 	}
 	close(b.changed)
 	b.changed = make(chan struct{})
-	return nil
 }
 
 // take adds an order that can be believed. One that cannot changes nothing.
 func (b *orderBook) take(r store.Record) {
-	rec, err := b.trust.Open(r.Envelope)
-	if err == nil {
-		err = b.ours(rec)
-	}
+	rec, err := believedOrder(b.trust, r.Envelope)
 	if err == nil {
 		err = b.orders.Add(rec)
 	}
@@ -159,12 +193,22 @@ func (b *orderBook) take(r store.Record) {
 	}
 }
 
-func (b *orderBook) ours(rec *evidence.Record) error {
-	o, ok := rec.Predicate.(*evidence.Order)
-	if !ok || o.Audience != b.trust.Domain() {
-		return fmt.Errorf("%w: it is no order, or meant for another trust domain", evidence.ErrOrder)
+// believedOrder opens an order that is in the store. One that stops stands even
+// if its revoker's key was marked as compromised since: who marks a key must not
+// lift what it stopped. One that restores does not.
+func believedOrder(trust *evidence.Trust, e evidence.Envelope) (*evidence.Record, error) {
+	rec, err := trust.Reopen(e)
+	if err != nil {
+		return nil, err
 	}
-	return nil
+	o, ok := rec.Predicate.(*evidence.Order)
+	if !ok || o.Audience != trust.Domain() {
+		return nil, fmt.Errorf("%w: it is no order, or meant for another trust domain", evidence.ErrOrder)
+	}
+	if k, marked := trust.Compromised(e); marked && o.Does != evidence.Stop {
+		return nil, fmt.Errorf("%w: key %s (%s), which signed it, is compromised", evidence.ErrOrder, k.ID, k.Name)
+	}
+	return rec, nil
 }
 
 // follow makes sure that the book is read again and again until done is
