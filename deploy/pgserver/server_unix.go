@@ -48,14 +48,13 @@ log_min_messages = warning
 // access lets everyone on this machine in, as anyone.
 const access = "local all " + Asked + " scram-sha-256\nlocal all all trust\n"
 
-// A Server is a PostgreSQL server. Its methods are safe for concurrent use,
-// except Kill, Start and Stop with one another.
+// A Server is a PostgreSQL server. Its methods are safe for concurrent use.
 type Server struct {
 	dir string // holds data, sock and log
 	bin string
 	as  *syscall.Credential // nil: as this process
 
-	mu     sync.Mutex     // guards all below, for moments
+	mu     sync.Mutex     // held while the server starts, stops or is killed; guards:
 	keeper *exec.Cmd      // waits for this process to end; nil while the server is down
 	alive  io.WriteCloser // what it waits for
 
@@ -151,6 +150,8 @@ wait $server
 // Start starts the server, new or after [Server.Kill], and waits until it
 // answers.
 func (s *Server) Start(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	keeper := s.command(context.WithoutCancel(ctx), "/bin/sh", "-c", keep, "sh", s.bin, s.dir)
 	alive, err := keeper.StdinPipe()
 	if err != nil {
@@ -159,16 +160,14 @@ func (s *Server) Start(ctx context.Context) error {
 	if err := keeper.Start(); err != nil {
 		return err
 	}
-	s.mu.Lock()
 	s.keeper, s.alive = keeper, alive
-	s.mu.Unlock()
 	for began := time.Now(); ; {
 		if s.SQL(ctx, "postgres", "SELECT 1") == nil {
 			return nil
 		}
 		if ctx.Err() != nil || time.Since(began) > time.Minute {
 			log, _ := os.ReadFile(s.dir + "/log")
-			return errors.Join(fmt.Errorf("PostgreSQL does not start:\n%s", log), s.Stop())
+			return errors.Join(fmt.Errorf("PostgreSQL does not start:\n%s", log), s.letGo("leave"))
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
@@ -176,16 +175,16 @@ func (s *Server) Start(ctx context.Context) error {
 
 // Stop ends the server and removes its folder.
 func (s *Server) Stop() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	err := s.letGo("")
 	return errors.Join(err, os.RemoveAll(s.dir))
 }
 
 // letGo lets the keeper end.
 func (s *Server) letGo(word string) error {
-	s.mu.Lock()
 	keeper, alive := s.keeper, s.alive
 	s.keeper, s.alive = nil, nil
-	s.mu.Unlock()
 	if keeper == nil {
 		return nil
 	}
@@ -206,7 +205,11 @@ func (s *Server) PID() (int, error) {
 // Kill kills every process of the server with SIGKILL, as a power failure would,
 // and waits until they are gone. What was on disk is on disk. A server of which
 // somebody else has killed a part, it kills the rest of.
-func (s *Server) Kill() error { return errors.Join(s.kill(), s.letGo("leave")) }
+func (s *Server) Kill() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(s.kill(), s.letGo("leave"))
+}
 
 // URL returns the URL of a database for a user.
 func (s *Server) URL(user, database string) string {
