@@ -88,6 +88,7 @@ func TestT28Approvals(t *testing.T) {
 		{"in the future", said(word("ann", now), word("ben", now+1)), two, 1},
 		{"expired", said(word("ann", now), word("ben", now-1, func(a *Approval) { a.Expires = now })), two, 1},
 		{"refused", said(word("ann", now), word("ben", now), word("cid", now, refusal)), two, 1},
+		{"nothing but a refusal", said(word("ann", now, refusal)), two, 2},
 		{"refused first", said(word("cid", now, refusal), word("ann", now), word("ben", now)), two, 1},
 		{"refused long ago", said(word("cid", 1, refusal), word("ann", now), word("ben", now)), two, 1},
 		{"refused by somebody not asked", said(word("dan", now, refusal), word("ann", now), word("ben", now)), two, 1},
@@ -154,6 +155,18 @@ func TestT16ApprovalIsForOne(t *testing.T) {
 		if err := lineage(t, build).Add(r); !errors.Is(err, ErrUngoverned) {
 			t.Errorf("%s: %v, want ErrUngoverned", name, err)
 		}
+	}
+	nobody := *r
+	nobody.Holder = ""
+	if err := lineage(t, play(open, stepUp(refund))).Add(&nobody); !errors.Is(err, ErrUngoverned) {
+		t.Errorf("by nobody: %v, want ErrUngoverned", err)
+	}
+	unnamed := play(open, stepUp(refund, with(asks(1, 3600_000, carol, ""))))
+	approval = built(t, play(unnamed, approve(refund, carol))).Records[5]
+	if r, err := evidencetest.Trust().Open(approval); err != nil {
+		t.Error(err)
+	} else if r.Holder = ""; !errors.Is(lineage(t, unnamed).Add(r), ErrUngoverned) {
+		t.Error("somebody without a name was asked, and nobody answered")
 	}
 	if err := lineage(t, play(open, stepUp(refund))).Add(r); err != nil {
 		t.Errorf("where it belongs: %v", err)
