@@ -114,6 +114,8 @@ func TestT22WatchTellsAwayFromBad(t *testing.T) {
 		{name: "the chain, for a while", outage: long, change: failsAt("Records", 3, nil)},
 		{name: "a probe, for a while", outage: long, change: probing(3, "", "", store.ErrUnavailable)},
 
+		{name: "renewals, for longer than a step worker may be silent", outage: long, lease: 500, change: both(begun, failsAt("Renew", 40, nil))},
+
 		{name: "renewals, for too long", outage: brief, lease: 500, change: failsAt("Renew", always, nil), halt: "probe.store"},
 		{name: "the roll call, for too long", outage: brief, lease: 500, change: failsAt("Slots", always, nil), halt: "probe.store"},
 		{name: "the chain, for too long", outage: brief, lease: 500, change: failsAt("Records", always, nil), halt: "probe.store"},
@@ -151,6 +153,15 @@ func TestT22WatchTellsAwayFromBad(t *testing.T) {
 			}
 		})
 	}
+}
+
+// begun takes the slot of a step whose worker never attests. It may be silent
+// for one lease.
+func begun(p *plane) {
+	_, err := p.store.Take(p.t.Context(), store.Slot{
+		Run: testRun, Step: "a", Decision: evidence.FileDigest([]byte("d")), Key: "k", Worker: evidencetest.Worker, At: 1,
+	})
+	require.NoError(p.t, err)
 }
 
 // unanswered adds a probe that asks a store that is away.
