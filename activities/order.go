@@ -13,7 +13,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/interlock-run/interlock/evidence"
-	"github.com/interlock-run/interlock/internal/crash"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
@@ -28,7 +27,6 @@ func (c *Control) Publish(ctx context.Context, signed evidence.Envelope) (*contr
 	if err != nil {
 		return nil, err
 	}
-	crash.Point("order.opened")
 	at, err := c.publish(ctx, rec)
 	if cause := refusedOrder(err); cause != nil {
 		return nil, notOrdered(cause.Check, cause.Reason)
@@ -36,7 +34,6 @@ func (c *Control) Publish(ctx context.Context, signed evidence.Envelope) (*contr
 	if err != nil {
 		return nil, storeError(err)
 	}
-	crash.Point("order.stored")
 	o := rec.Predicate.(*evidence.Order)
 	c.c.Log.Info("order given", zap.String("does", string(o.Does)), zap.Stringer("scope", o.Scope), zap.String("revoker", o.Revoker), zap.Uint64("order", at.Seq))
 	return &contract.Ordered{Order: rec.Digest, Seq: at.Seq, Link: at.Link}, nil

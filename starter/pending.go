@@ -144,6 +144,9 @@ func (s *Starter) open(id string, records []evidence.Envelope) (*evidence.Lineag
 		}
 		chain.Append(rec.Digest)
 	}
+	if k, marked := s.c.Trust.Compromised(records...); marked { // whatever time it states: it may have been made now
+		return nil, unproven("the %s key %s (%s), which signed a part of it, is compromised", k.Role, k.ID, k.Name)
+	}
 	switch req := l.Request(); {
 	case l.Count() > 0 && l.Subject().Execution != id:
 		return nil, unproven("the records are those of execution %.200q", l.Subject().Execution)

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/term"
 
 	"github.com/interlock-run/interlock/evidence"
-	"github.com/interlock-run/interlock/evidence/keyfile"
 	"github.com/interlock-run/interlock/starter"
 	"github.com/interlock-run/interlock/worker/config"
 	"github.com/interlock-run/interlock/workflows/contract"
@@ -114,11 +113,7 @@ func signerOf(c *config.File, role, flag, given, configured string) (*evidence.S
 	if given == "" {
 		return loadKey(c, role, configured)
 	}
-	signer, err := keyfile.Load(given)
-	if err != nil {
-		return nil, usage("%s: %w", flag, err)
-	}
-	return signer, nil
+	return oneKey(flag, given)
 }
 
 func (a *app) say(ctx context.Context, f sayFlags) error {

@@ -62,12 +62,17 @@ func loadKey(f *config.File, role, path string) (*evidence.Signer, error) {
 	if path == "" {
 		return nil, usage("%s: keys.%s is missing: want the path of the key to sign with", f.Source(), role)
 	}
-	keys, err := keysource.Load(f.Key(path))
-	if err != nil {
-		return nil, usage("keys.%s: %w", role, err)
-	}
-	if len(keys) > 1 {
-		return nil, usage("keys.%s: %d keys are there: want one to sign with", role, len(keys))
+	return oneKey("keys."+role, f.Key(path))
+}
+
+// oneKey reads the key to sign with from where name says that it is.
+func oneKey(name, source string) (*evidence.Signer, error) {
+	keys, err := keysource.Load(source)
+	switch {
+	case err != nil:
+		return nil, usage("%s: %w", name, err)
+	case len(keys) > 1:
+		return nil, usage("%s: %d keys are there: want one to sign with", name, len(keys))
 	}
 	return keys[0], nil
 }
