@@ -25,7 +25,7 @@ $(2) && echo "$(1): done in $$(seconds)"
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo crash deadman dev build test attacks check format tidy vet staticcheck workflowcheck bench benchmarks histories fuzz temporal clean
+.PHONY: help demo crash deadman halting dev build test attacks check format tidy vet staticcheck workflowcheck bench benchmarks histories fuzz temporal clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,10 @@ crash: temporal ## kill Interlock at every point between asked and sealed (CRASH
 deadman: temporal ## measure how long a step outlives what keeps it under control
 	$(call watched,compiling the trial,go build -tags trial -o bin/deadman ./deploy/trial/deadman)
 	@bin/deadman
+
+halting: temporal ## measure how fast an order stops what runs (HALTING=-postgres)
+	$(call watched,compiling the trial,go build -tags trial -o bin/halting ./deploy/trial/halting)
+	@bin/halting $(HALTING)
 
 dev: temporal build ## run everything here, on out/dev: Temporal, control plane, step worker
 	@[ -f out/dev/interlock.yaml ] || { mkdir -p out && bin/interlock init out/dev; }

@@ -54,11 +54,13 @@ func (x *execution) listen(ctx workflow.Context) error {
 			if !signals.Receive(ctx, &raw) {
 				return
 			}
-			if len(x.inbox.waiting) >= maxInbox || x.inbox.state == inboxOver {
+			switch {
+			case x.inbox.state == inboxOver: // nothing can come of it
+			case len(x.inbox.waiting) >= maxInbox:
 				x.inbox.rejected++ // counted, and not looked at
-				continue
+			default:
+				x.put(raw)
 			}
-			x.put(raw)
 		}
 	})
 	return workflow.SetUpdateHandlerWithOptions(ctx, contract.MessageName,

@@ -31,6 +31,7 @@ var keys = []struct {
 	{"recorder", evidence.RoleRecorder, Control},
 	{"step-worker", evidence.RoleWorker, Steps},
 	{"trial", evidence.RolePrincipal, "agent"},
+	{"trial-revoker", evidence.RoleRevoker, "agent"},
 }
 
 // makeFolders makes the folders, the keys, the trust root, and the desk's

@@ -64,7 +64,7 @@ type Options struct {
 type Stage struct {
 	Name  string
 	World *World
-	Agent *starter.Starter // asks for executions
+	Agent *starter.Starter // asks for executions, and stops them
 	Trust *evidence.Trust
 
 	rig    *Rig
@@ -111,6 +111,30 @@ func (r *Rig) Stage(ctx context.Context, name string, o Options) (*Stage, error)
 }
 
 // Temporal is the address of the Temporal server.
+func (s *Stage) Temporal() string { return s.rig.temporal.Address }
+
+// Namespace is that of the executions.
+func (s *Stage) Namespace() string { return s.rig.temporal.Namespace }
+
+// PutOrder puts an order into the evidence store, and tells nobody.
+func (s *Stage) PutOrder(ctx context.Context, signed evidence.Envelope) error {
+	st, err := store.Open(ctx, s.store)
+	if err != nil {
+		return err
+	}
+	defer st.Close()
+	for {
+		head, err := st.Head(ctx, store.Orders)
+		if err != nil {
+			return err
+		}
+		if _, err = st.Append(ctx, store.Orders, head, signed); !errors.Is(err, store.ErrConflict) {
+			return err
+		}
+	}
+}
+
+// Temporal is the address of the Temporal server.
 func (r *Rig) Temporal() string { return r.temporal.Address }
 
 func (s *Stage) openAgent() error {
@@ -118,7 +142,11 @@ func (s *Stage) openAgent() error {
 	if err != nil {
 		return err
 	}
-	s.Agent, err = starter.New(starter.Config{Client: s.rig.client, Trust: s.Trust, Queue: s.Name, Principal: key})
+	revoker, err := keyfile.Load(s.Path("agent/keys/trial-revoker.pem"))
+	if err != nil {
+		return err
+	}
+	s.Agent, err = starter.New(starter.Config{Client: s.rig.client, Trust: s.Trust, Queue: s.Name, Principal: key, Revoker: revoker})
 	return err
 }
 

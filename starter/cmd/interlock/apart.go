@@ -25,7 +25,7 @@ type part struct {
 var parts = []part{
 	{"control", "control plane", []evidence.Role{evidence.RoleAuthority, evidence.RoleRecorder}, []string{"actions.yaml", "policy.yaml", "policy-cases.yaml"}},
 	{"steps", "step worker", []evidence.Role{evidence.RoleWorker}, []string{"actions.yaml"}},
-	{"principal", "principal", []evidence.Role{evidence.RolePrincipal}, []string{"actions.yaml", "request.yaml", "request-denied.yaml"}},
+	{"principal", "principal", []evidence.Role{evidence.RolePrincipal}, []string{"actions.yaml", "request.yaml", "request-denied.yaml", "request-approval.yaml"}},
 	{"operator", "operator", []evidence.Role{evidence.RoleOperator}, nil},
 	{"approver", "approver", []evidence.Role{evidence.RoleApprover}, nil},
 	{"revoker", "revoker", []evidence.Role{evidence.RoleRevoker}, nil},

@@ -216,6 +216,14 @@ func (a *app) inTrust(s *session, is func(evidence.Key) bool) bool {
 	return err == nil && slices.ContainsFunc(trust.Keys(), is)
 }
 
+// counted is a number of things.
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
+}
+
 // give gives an order, and says when it is in force and when everybody was
 // told.
 func (a *app) give(ctx context.Context, s *session, f *orderFlags, o *evidence.Order) error {
@@ -254,9 +262,9 @@ func (a *app) given(o *evidence.Order, out *contract.Ordered) {
 		}{out, o.Does, o.Scope})
 		return
 	}
-	a.rows(row{"order", out.Order.Short()}, row{string(o.Does), o.Scope.String()}, row{"in force", fmt.Sprintf("as order %d", out.Seq)})
+	a.rows(row{"order", out.Order.Short()}, row{string(o.Does), o.Scope.String()}, row{"recorded", fmt.Sprintf("as order %d of the chain of orders", out.Seq)})
 	if o.Does == evidence.Stop {
-		a.rows(row{"told", fmt.Sprintf("%d running executions", out.Told)}, row{"undo", a.again("interlock restore " + out.Order.Short() + " --reason ...")})
+		a.rows(row{"told", counted(out.Told, "running execution")}, row{"undo", a.again("interlock restore " + out.Order.Short() + " --reason ...")})
 	}
 }
 

@@ -118,8 +118,8 @@ func dev(ctx context.Context, f *config.File, port, uiPort int, stdout, stderr i
 	}
 	f.Temporal.Address, f.SearchAttributes = server.Address, true
 	fmt.Fprintf(stdout, "Temporal     %s (namespace %s)\nTemporal UI  %s\n", server.Address, server.Namespace, server.UI)
-	fmt.Fprintf(stdout, "try          interlock start --config %[1]s %[2]s\n             interlock start --config %[1]s %[3]s\n",
-		f.Dir(), f.Path("request.yaml"), f.Path("request-denied.yaml"))
+	fmt.Fprintf(stdout, "try          interlock start --config %[1]s %[2]s\n             interlock start --config %[1]s %[3]s\n             interlock start --config %[1]s %[4]s\n",
+		f.Dir(), f.Path("request.yaml"), f.Path("request-denied.yaml"), f.Path("request-approval.yaml"))
 	fmt.Fprintln(stdout, together)
 	return errors.Join(work(ctx, f, []string{"control", "steps"}, true, stdout), server.Stop())
 }
