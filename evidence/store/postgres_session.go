@@ -62,9 +62,6 @@ func (s *serverSession) ops() *tx { return s.tx }
 
 func (s *serverSession) begin() error {
 	results, err := s.run(pgBegin)
-	if lost(err) {
-		return fmt.Errorf("%w: %w", errLost, err)
-	}
 	if err != nil {
 		return err
 	}
@@ -107,7 +104,7 @@ func (s *serverSession) leave(failed bool) error {
 
 // commit believes a COMMIT only if that is what the server says it has done: it
 // answers ROLLBACK where a transaction had failed, and warns where there was
-// none, or where it gave up waiting for a synchronous standby.
+// none, or where it was told to wait no longer for a synchronous standby.
 func (s *serverSession) commit(now *evidence.Time) error {
 	stamp := ""
 	if now != nil {
@@ -135,20 +132,27 @@ func (s *serverSession) end() {
 	_ = s.conn.Close()
 }
 
-// run sends statements, all in one round trip, and waits for their answers.
+// run sends statements, all in one round trip, and waits for their answers. An
+// error over a connection that is closed by then, and not because the server kept
+// us waiting, is [errLost], whatever the system called it.
 func (s *serverSession) run(statements string) (results []*pgconn.Result, err error) {
 	ctx, cancel := context.WithTimeoutCause(context.Background(), statementLimit+slack, errSilent)
 	defer cancel()
+	closed := true // also if there is no connection to be had
 	err = s.conn.Raw(func(c any) error {
+		conn := c.(*stdlib.Conn).Conn().PgConn()
 		var err error
-		results, err = c.(*stdlib.Conn).Conn().PgConn().Exec(ctx, statements).ReadAll()
+		results, err = conn.Exec(ctx, statements).ReadAll()
+		closed = conn.IsClosed()
 		return err
 	})
-	if err == nil && len(results) == 0 {
+	switch {
+	case err == nil && len(results) == 0:
 		err = errBroken
-	}
-	if err != nil && ctx.Err() != nil {
+	case err != nil && ctx.Err() != nil:
 		err = fmt.Errorf("%w: %w", context.Cause(ctx), err)
+	case err != nil && closed:
+		err = fmt.Errorf("%w: %w", errLost, err)
 	}
 	return results, err
 }
