@@ -96,7 +96,7 @@ func (v *version) remembered(to *version) error {
 // The public key is the same where the id is.
 func (k *Key) becomes(n *Key, issued Time) error {
 	switch {
-	case n.Role != k.Role || n.Name != k.Name || n.From != k.From:
+	case n.Role != k.Role || n.Name != k.Name || n.Person != k.Person || n.From != k.From:
 		return errors.New("its role, name, person or start changes")
 	case k.Compromised != 0 && (n.Compromised == 0 || n.Compromised > k.Compromised):
 		return fmt.Errorf("it is compromised since %v, and that cannot be taken back", k.Compromised)
