@@ -259,6 +259,8 @@ func (c *Control) decideStep(x *execution, id string, lease evidence.Lease, orde
 	switch sends, cause, err := c.knows(s, d.Key); {
 	case err != nil:
 		d.Cause, d.Reason = cause, sentence(err)
+	case r.Effect != evidence.Deny && drifted(x, id, sends):
+		d.Cause, d.Reason = "approval.drifted", "what would be sent is no longer what the step waited to send"
 	case r.Effect.Allows():
 		// Another control plane's clock may be ahead of this one's: a decision
 		// never promises more than one lease from its own time on.
@@ -269,6 +271,13 @@ func (c *Control) decideStep(x *execution, id string, lease evidence.Lease, orde
 		d.Until, d.Again = c.waitEnds(x, id, now, r)
 	}
 	return c.sign(x, c.c.Authorities, d)
+}
+
+// drifted reports whether a step would send something else than it waited to
+// send, which is what people approved.
+func drifted(x *execution, id string, sends evidence.Digest) bool {
+	d, _ := x.lineage.Waiting(id)
+	return d != nil && d.Sends != sends
 }
 
 // lease returns the newest lease of x. The store is asked only when the known

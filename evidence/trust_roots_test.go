@@ -382,6 +382,22 @@ func TestT27Advance(t *testing.T) {
 	}
 }
 
+// TestT27AdvanceGoesForward signs an older version anew, with a later time.
+func TestT27AdvanceGoesForward(t *testing.T) {
+	both := []string{evidencetest.Root1, evidencetest.Root2}
+	current := rooted(t, draft(), both...)
+	seven := current.Draft(day)
+	seven.Version = 7
+	if err := current.Advance(rooted(t, seven, both...)); err != nil {
+		t.Fatal(err)
+	}
+	six := current.Draft(day.Add(time.Hour))
+	six.Version = 6
+	if err := current.Advance(rooted(t, six, both...)); !errors.Is(err, ErrTrust) || current.Version() != 7 {
+		t.Errorf("from version 7 to 6: %v", err)
+	}
+}
+
 // signedAnyhow is [rooted], but "forger" signs in the name of a root key.
 func signedAnyhow(t *testing.T, d *Draft, by []string) *Trust {
 	t.Helper()
