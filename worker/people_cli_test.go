@@ -144,7 +144,7 @@ func TestOrderCommands(t *testing.T) {
 	other, _ := large(t, f)
 	out, errs = c.run(0, "revoke", other.GetID(), "--reason", "it is stuck")
 	require.Empty(t, errs)
-	require.Contains(t, out, "told       1 running executions")
+	require.Contains(t, out, "told       1 running execution")
 	require.Equal(t, evidence.Halted, f.Verified(other).Verdict)
 	_, errs = c.run(0, "revoke", "not-yet", "--reason", "will not be wanted")
 	require.Contains(t, errs, "nothing is known here of execution not-yet")

@@ -32,9 +32,9 @@ func TestStorePrepare(t *testing.T) {
 		require.NoError(t, server.SQL(t.Context(), database, `CREATE ROLE "`+who+`" LOGIN; `+grant))
 	}
 	cli := cli(t)
-	address := nobody(t)
+	top := initialised(t, cli, "--apart", "--address", nobody(t))
 	for role, user := range map[string]string{"control": "the user of the control planes", "steps": "the user of the step workers"} {
-		dir := initialised(t, cli, "--apart", "--address", address) + "/" + role
+		dir := top + "/" + role
 		edit(t, dir+"/interlock.yaml", "store: ../store/evidence.db", `store: "`+server.URL(user, database)+`"`)
 		out.Reset()
 		code := run(t.Context(), []string{"worker", "--config", dir, "--roles", role}, &out, &out)
