@@ -38,7 +38,6 @@ type inbox struct {
 	state    inboxState
 	waiting  []*message
 	rejected int
-	arrived  func() // wakes the loop
 }
 
 // listen sets up the one Update and the one Signal that an execution listens
