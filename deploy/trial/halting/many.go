@@ -23,13 +23,16 @@ func (t *trial) atOnce(ctx context.Context, n int) error {
 	h := newHolders(n)
 	t.stage.World.Meet(h.before, nil)
 	defer close(h.release)
+	starts := time.Now()
 	all, err := t.startAll(ctx, n)
 	if err != nil {
 		return err
 	}
+	t.say("%d executions were started in %v", n, time.Since(starts))
 	if err := h.arrived(ctx); err != nil {
 		return err
 	}
+	t.say("all of them ran after %v", time.Since(starts))
 	began := time.Now()
 	order, err := t.stage.Agent.Kill(ctx, evidence.Scope{Kind: evidence.ScopeAll}, "a trial")
 	if err != nil {
