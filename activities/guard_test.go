@@ -11,8 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 	commonpb "go.temporal.io/api/common/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 	"go.uber.org/zap"
 
 	"github.com/interlock-run/interlock/activities"
@@ -33,6 +35,7 @@ const testCatalogue = `version: 1
 actions:
   once: {description: Happens once., effect: irreversible, timeout: 30s, args: {type: object, additionalProperties: false, properties: {n: {type: integer}}}, func: f}
   again: {description: May happen again., effect: write, idempotent: true, timeout: 30s, attempts: 2, args: {type: object, additionalProperties: false, properties: {n: {type: integer}, s: {type: string}}}, func: f}
+  look: {description: Changes nothing., effect: read, timeout: 30s, attempts: 2, args: {type: object, additionalProperties: false, properties: {n: {type: integer}}}, func: f}
   brief: {description: Is over soon., effect: irreversible, timeout: 20ms, args: {type: object, additionalProperties: false}, func: f}
 `
 
@@ -48,7 +51,8 @@ type guardCase struct {
 	before    func(*testing.T, *desk)  // what happened earlier
 	act       executor.Func            // what the executor does; {"ok":true} if nil
 	config    func(*activities.StepsConfig)
-	elsewhere bool // the decision was stored in another store
+	elsewhere bool  // the decision was stored in another store
+	attempt   int32 // by Temporal's count; 1 if 0
 
 	status evidence.Status // of the outcome; empty if there must be none
 	cause  string          // of the outcome, or the check of the refusal
@@ -63,6 +67,7 @@ type desk struct {
 	about    evidence.Subject
 	signed   *evidence.Decision
 	during   func() // called when the executor is
+	cancel   func() // cancels the activity, as Temporal does
 }
 
 func ok(context.Context, executor.Call) (json.RawMessage, error) {
@@ -71,6 +76,12 @@ func ok(context.Context, executor.Call) (json.RawMessage, error) {
 
 func failing(e *executor.Error) executor.Func {
 	return func(context.Context, executor.Call) (json.RawMessage, error) { return nil, e }
+}
+
+// stoppedIdle is an executor that had not begun to act when it was stopped.
+func stoppedIdle(ctx context.Context, _ executor.Call) (json.RawMessage, error) {
+	<-ctx.Done()
+	return nil, &executor.Error{Cause: "x", NoEffect: true}
 }
 
 func untilStopped(ctx context.Context, _ executor.Call) (json.RawMessage, error) {
@@ -107,10 +118,7 @@ func TestGuard(t *testing.T) {
 		{name: "no live lease", action: "once", change: lapsed, status: evidence.StatusRefused, cause: "lease"},
 		{name: "a lease that ends while it runs, may repeat", action: "again", change: soon, act: untilStopped, errIs: contract.ErrTypeAttempt, calls: 1},
 		{name: "a lease that ends while it acts once", action: "once", change: soon, act: untilStopped, status: evidence.StatusUnknown, cause: evidence.CauseLapsed, calls: 1},
-		{name: "a lease that ends while it runs, without effect", action: "once", change: soon, act: func(ctx context.Context, c executor.Call) (json.RawMessage, error) {
-			<-ctx.Done()
-			return nil, &executor.Error{Cause: "x", NoEffect: true}
-		}, status: evidence.StatusCancelled, cause: evidence.CauseLapsed, calls: 1},
+		{name: "a lease that ends while it runs, without effect", action: "once", change: soon, act: stoppedIdle, status: evidence.StatusCancelled, cause: evidence.CauseLapsed, calls: 1},
 		{name: "a lease that ends while the slot is taken", action: "once", change: soon, config: func(c *activities.StepsConfig) { c.Store = slow{c.Store} }, status: evidence.StatusCancelled, cause: evidence.CauseLapsed},
 		{name: "a forged renewal", action: "once", change: soon, act: untilStopped, before: renewBy(evidencetest.Worker), status: evidence.StatusUnknown, cause: evidence.CauseLapsed, calls: 1},
 		{name: "a real renewal", action: "once", change: lapsed, before: renewBy(evidencetest.Authority), status: evidence.StatusDone, calls: 1},
@@ -149,6 +157,51 @@ func TestGuard(t *testing.T) {
 			t.Parallel()
 			tt.run(t)
 		})
+	}
+}
+
+// TestStopped has a row for each thing that can be known of a step that was
+// stopped while it ran, by each of those that stop one. Nobody repeats it any
+// more, so that it can be repeated says nothing about its effect.
+func TestStopped(t *testing.T) {
+	last := int32(2 + contract.ExtraAttempts) // a step whose lease ends goes back before
+	stops := []struct {
+		name, cause string
+		attempt     int32
+		change      func(*evidence.Decision)
+		stop        func(*testing.T, *desk)
+	}{
+		{name: "order", cause: evidence.CauseKilled, change: long, stop: func(t *testing.T, d *desk) {
+			give(t, d.store, evidence.Scope{Kind: evidence.ScopeAll})
+		}},
+		{name: "Temporal", cause: "step.cancelled", change: long, stop: func(_ *testing.T, d *desk) { d.cancel() }},
+		{name: "lease", cause: evidence.CauseLapsed, change: soon, attempt: last, stop: func(*testing.T, *desk) {}},
+	}
+	kinds := []struct {
+		name, action string
+		act          executor.Func
+		attempt      int32 // at least
+		status       evidence.Status
+	}{
+		{name: "a write that can be repeated", action: "again", act: untilStopped, status: evidence.StatusUnknown},
+		{name: "a write that can be repeated, without effect", action: "again", act: stoppedIdle, status: evidence.StatusCancelled},
+		{name: "a write that can be repeated, without effect the second time", action: "again", attempt: 2, act: stoppedIdle, status: evidence.StatusUnknown},
+		{name: "a write", action: "once", act: untilStopped, status: evidence.StatusUnknown},
+		{name: "a write without effect", action: "once", attempt: 2, act: stoppedIdle, status: evidence.StatusCancelled},
+		{name: "a read", action: "look", attempt: 2, act: untilStopped, status: evidence.StatusCancelled},
+	}
+	for _, s := range stops {
+		for _, k := range kinds {
+			tt := guardCase{action: k.action, act: k.act, change: s.change, attempt: max(s.attempt, k.attempt), status: k.status, cause: s.cause, calls: 1}
+			if tt.attempt > 1 && k.action == "again" {
+				tt.status = evidence.StatusUnknown // of the attempts before it
+			}
+			tt.before = func(t *testing.T, d *desk) { d.during = func() { s.stop(t, d) } }
+			t.Run(s.name+", "+k.name, func(t *testing.T) {
+				t.Parallel()
+				tt.run(t)
+			})
+		}
 	}
 }
 
@@ -243,7 +296,7 @@ func (d *desk) call(t *testing.T, tt guardCase, cat *catalogue.Catalogue, in con
 	c := activities.StepsConfig{
 		Trust: trust(t), Worker: evidencetest.Signer(evidencetest.Worker), Name: evidencetest.Worker,
 		Catalogue: cat, Store: d.store, Log: zap.NewNop(), Poll: 10 * time.Millisecond, Wait: 50 * time.Millisecond,
-		Executors: map[string]executor.Executor{"once": counted, "again": counted, "brief": counted},
+		Executors: map[string]executor.Executor{"once": counted, "again": counted, "brief": counted, "look": counted},
 		Process:   self, Probes: []activities.Probe{healthy()}, Reach: reachable,
 	}
 	if tt.config != nil {
@@ -254,6 +307,10 @@ func (d *desk) call(t *testing.T, tt guardCase, cat *catalogue.Catalogue, in con
 	var suite testsuite.WorkflowTestSuite
 	env := suite.NewTestActivityEnvironment()
 	env.SetTestTimeout(time.Minute)
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(t.Context()))
+	defer cancel(nil)
+	d.cancel = func() { cancel(temporal.NewCanceledError()) }
+	env.SetWorkerOptions(worker.Options{BackgroundActivityContext: ctx, Interceptors: []interceptor.WorkerInterceptor{&counting{attempt: tt.attempt}}})
 	env.RegisterActivity(steps.RunStep)
 	value, err := env.ExecuteActivity(steps.RunStep, in)
 	if err != nil {
@@ -262,6 +319,38 @@ func (d *desk) call(t *testing.T, tt guardCase, cat *catalogue.Catalogue, in con
 	var out contract.RunOutput
 	require.NoError(t, value.Get(&out))
 	return &out, nil
+}
+
+// counting says of an activity that it is a later attempt.
+type counting struct {
+	interceptor.WorkerInterceptorBase
+	attempt int32 // 0: as it is
+}
+
+func (c *counting) InterceptActivity(_ context.Context, next interceptor.ActivityInboundInterceptor) interceptor.ActivityInboundInterceptor {
+	return &countingInbound{interceptor.ActivityInboundInterceptorBase{Next: next}, c.attempt}
+}
+
+type countingInbound struct {
+	interceptor.ActivityInboundInterceptorBase
+	attempt int32
+}
+
+func (c *countingInbound) Init(out interceptor.ActivityOutboundInterceptor) error {
+	return c.Next.Init(&countingOutbound{interceptor.ActivityOutboundInterceptorBase{Next: out}, c.attempt})
+}
+
+type countingOutbound struct {
+	interceptor.ActivityOutboundInterceptorBase
+	attempt int32
+}
+
+func (c *countingOutbound) GetInfo(ctx context.Context) activity.Info {
+	info := c.Next.GetInfo(ctx)
+	if c.attempt > 0 {
+		info.Attempt = c.attempt
+	}
+	return info
 }
 
 func trust(t *testing.T) *evidence.Trust {

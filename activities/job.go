@@ -288,7 +288,6 @@ func (j *job) ended(ctx context.Context, result json.RawMessage) (*contract.RunO
 // failed is the one place where an executor's error becomes a status. why is
 // the cause of its context, or nil if that was still alive.
 func (j *job) failed(ctx context.Context, e *executor.Error, why error) (*contract.RunOutput, error) {
-	harmless := e.NoEffect || mayRepeat(j.action) // that it was stopped
 	last := e.Permanent || int(j.attempt) >= j.action.Attempts || !mayRepeat(j.action)
 	j.s.c.Log.Info("attempt failed", zap.String("execution", j.call.Execution), zap.String("step", j.call.Step),
 		zap.Int32("attempt", j.attempt), zap.String("cause", e.Cause), zap.Bool("last", last), zap.Error(e))
@@ -301,11 +300,11 @@ func (j *job) failed(ctx context.Context, e *executor.Error, why error) (*contra
 		// refused if there is none: a control plane that comes back within
 		// that time finds its execution going on.
 		return nil, temporal.NewApplicationError("stopped while it ran: "+check, contract.ErrTypeAttempt)
-	case check != "" && harmless:
+	case check != "" && j.harmless(e):
 		return j.finish(ctx, evidence.StatusCancelled, check, nil)
 	case check != "":
 		return j.finish(ctx, evidence.StatusUnknown, check, nil)
-	case temporal.IsCanceledError(why) && harmless:
+	case temporal.IsCanceledError(why) && j.harmless(e):
 		return j.finish(ctx, evidence.StatusCancelled, "step.cancelled", nil)
 	case temporal.IsCanceledError(why):
 		return j.finish(ctx, evidence.StatusUnknown, "step.cancelled", nil)
@@ -331,18 +330,23 @@ func checkOf(why error) string {
 	return orderedCheck(why)
 }
 
-// known reports whether a step that failed for the last time failed in the
-// ordinary way: it only reads; or what it called said that it failed, and
-// would have repeated an earlier answer; or it never got as far as calling.
-// An attempt that got no answer leaves it open what the ones before it did.
-func (j *job) known(e *executor.Error) bool {
-	switch {
-	case j.action.Effect == catalogue.Read:
-		return true
-	case e.NoEffect && j.attempt == 1:
+// harmless reports whether a step that was stopped surely had no effect: it
+// only reads; or the executor says so, and no earlier attempt may have done
+// what this one did not. That a step can be repeated says nothing about it:
+// nobody repeats one that was stopped.
+func (j *job) harmless(e *executor.Error) bool {
+	if j.action.Effect == catalogue.Read {
 		return true
 	}
-	return mayRepeat(j.action) && e.Answered
+	return e.NoEffect && (j.attempt == 1 || !mayRepeat(j.action))
+}
+
+// known reports whether a step that failed for the last time failed in the
+// ordinary way: it was harmless; or what it called said that it failed, and
+// would have repeated an earlier answer. An attempt that got no answer leaves
+// it open what the ones before it did.
+func (j *job) known(e *executor.Error) bool {
+	return j.harmless(e) || mayRepeat(j.action) && e.Answered
 }
 
 func (j *job) cause(e *executor.Error, why error) string {

@@ -486,7 +486,7 @@ func TestT11GuardObeysOrders(t *testing.T) {
 			config: func(c *activities.StepsConfig) { c.Store = &ordering{Effects: c.Store, t: t} }}.run(t)
 	})
 	t.Run("a step that may be repeated is not", func(t *testing.T) {
-		guardCase{action: "again", change: about, act: untilStopped, status: evidence.StatusCancelled, cause: evidence.CauseKilled, calls: 1,
+		guardCase{action: "again", change: about, act: untilStopped, status: evidence.StatusUnknown, cause: evidence.CauseKilled, calls: 1,
 			before: func(t *testing.T, d *desk) {
 				d.during = func() { give(t, d.store, evidence.Scope{Kind: evidence.ScopeAll}) }
 			}}.run(t)

@@ -73,7 +73,8 @@ func TestVigil(t *testing.T) {
 		{name: "cut off, may repeat", action: "again", change: awhile, act: untilStopped, config: reach(unreachable), errIs: contract.ErrTypeAttempt, calls: 1},
 		{name: "unfit before it begins", action: "once", config: probes(failsAfter(0)), errIs: contract.ErrTypeRefused, cause: "guard.probe.p"},
 		{name: "unfit while it runs, acts once", action: "once", change: awhile, act: untilStopped, config: probes(failsAfter(1)), status: evidence.StatusUnknown, cause: evidence.CauseUnfit, calls: 1},
-		{name: "unfit while it runs, may repeat", action: "again", change: awhile, act: untilStopped, config: probes(failsAfter(1)), status: evidence.StatusCancelled, cause: evidence.CauseUnfit, calls: 1},
+		{name: "unfit while it runs, may repeat", action: "again", change: awhile, act: untilStopped, config: probes(failsAfter(1)), status: evidence.StatusUnknown, cause: evidence.CauseUnfit, calls: 1},
+		{name: "unfit while it reads", action: "look", change: awhile, act: untilStopped, config: probes(failsAfter(1)), status: evidence.StatusCancelled, cause: evidence.CauseUnfit, calls: 1},
 
 		// T20: what a clock may not do.
 		{name: "clock behind the store's", action: "once", config: clock(-time.Hour, 0), errIs: contract.ErrTypeRefused, cause: "guard.clock"},

@@ -42,8 +42,9 @@ const (
 	StatusDone Status = "done"
 	// StatusFailed means the action failed in the ordinary way, to the end.
 	StatusFailed Status = "failed"
-	// StatusCancelled means the guard ended the step while it ran. The action
-	// is idempotent or the executor says that it had no effect.
+	// StatusCancelled means the guard ended the step while it ran, and it had
+	// no effect: the action only reads, or the executor says so. That an action
+	// is idempotent is no reason: nobody repeats it after the execution.
 	StatusCancelled Status = "cancelled"
 	// StatusRefused means the guard did not let the step begin.
 	StatusRefused Status = "refused"

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.temporal.io/sdk/client"
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/worker/workertest"
@@ -72,6 +73,30 @@ func TestCancelledByTheCaller(t *testing.T) {
 	require.Equal(t, evidence.Cancelled, report.Verdict)
 	require.Equal(t, map[string]evidence.State{"a": evidence.StateCancelled, "b": evidence.StateNotStarted}, states(report))
 	require.Empty(t, f.World.Effects())
+}
+
+// TestStoppedAfterItActed: a write that was stopped after it had acted is not
+// called cancelled because it could be repeated. Nobody repeats it.
+func TestStoppedAfterItActed(t *testing.T) {
+	for name, stop := range map[string]func(*workertest.Fixture, client.WorkflowRun){
+		"by the caller": func(f *workertest.Fixture, run client.WorkflowRun) {
+			require.NoError(t, f.Client.CancelWorkflow(t.Context(), run.GetID(), ""))
+		},
+		"by a policy that changed": func(f *workertest.Fixture, _ client.WorkflowRun) {
+			f.Write("policy.yaml", workertest.Policy+"# a comment\n")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := workertest.New(t, workertest.WithTerms(quick))
+			run := f.Begin(workertest.Step("a", "desk.stamp", `{}`), workertest.Step("b", "desk.note", `{}`, "a"))
+			f.World.Await(t)
+			stop(f, run)
+			report := f.Verified(run)
+			require.Equal(t, evidence.Unresolved, report.Verdict)
+			require.Equal(t, map[string]evidence.State{"a": evidence.StateUnresolved, "b": evidence.StateNotStarted}, states(report))
+			require.Len(t, f.World.Effects(), 1)
+		})
+	}
 }
 
 func TestPolicyFileGoneHalts(t *testing.T) {

@@ -40,6 +40,21 @@ func TestRevokeStopsOne(t *testing.T) {
 	require.Equal(t, evidence.Completed, f.Verified(other).Verdict)
 }
 
+// TestRevokeAfterItActed: the order stops a step that had acted, and does not
+// undo it.
+func TestRevokeAfterItActed(t *testing.T) {
+	f := people(t)
+	run := f.Begin(workertest.Step("stamp", "desk.stamp", `{}`))
+	f.World.Await(t)
+	_, err := f.As(evidencetest.Revoker).Revoke(t.Context(), run.GetID(), "it went wrong")
+	require.NoError(t, err)
+	report := f.Verified(run)
+	require.Equal(t, evidence.Unresolved, report.Verdict)
+	require.Equal(t, evidence.CauseRevoked, report.Cause)
+	require.Equal(t, map[string]evidence.State{"stamp": evidence.StateUnresolved}, states(report))
+	require.Len(t, f.World.Effects(), 1)
+}
+
 // TestKillAndRestore: what is killed stops, waiting steps too, and nothing
 // begins until the order is undone.
 func TestKillAndRestore(t *testing.T) {

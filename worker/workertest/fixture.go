@@ -46,7 +46,8 @@ actions:
   desk.forbidden: {description: Is never allowed., effect: write, timeout: 10s, args: {type: object, additionalProperties: false}, func: do}
   desk.fail: {description: Fails., effect: write, idempotent: true, timeout: 10s, attempts: 2, backoff: 10ms, args: {type: object, additionalProperties: false}, func: fail}
   desk.lose: {description: Fails and nobody knows how., effect: irreversible, timeout: 10s, args: {type: object, additionalProperties: false}, func: fail}
-  desk.wait: {description: Runs until it is let go., effect: write, idempotent: true, timeout: 60s, heartbeat: 2s, args: {type: object, additionalProperties: false}, func: wait}
+  desk.wait: {description: Acts when it is let go and not before., effect: write, idempotent: true, timeout: 60s, heartbeat: 2s, args: {type: object, additionalProperties: false}, func: wait}
+  desk.stamp: {description: Acts at once and answers when it is let go. The same key acts once., effect: write, idempotent: true, timeout: 60s, heartbeat: 2s, args: {type: object, additionalProperties: false}, func: strike}
   desk.strike: {description: Acts at once and answers when it is let go., effect: irreversible, timeout: 60s, heartbeat: 2s, args: {type: object, additionalProperties: false}, func: strike}
 `
 
@@ -187,19 +188,20 @@ func (w *World) Count(action string) (n int) {
 	return n
 }
 
-// Await waits until another desk.wait has begun, or desk.strike has acted.
+// Await waits until another desk.wait has begun, or desk.strike or
+// desk.stamp has acted.
 func (w *World) Await(t testing.TB) executor.Call {
 	t.Helper()
 	select {
 	case c := <-w.began:
 		return c
 	case <-time.After(patience):
-		t.Fatal("no desk.wait or desk.strike began")
+		t.Fatal("no desk.wait, desk.strike or desk.stamp began")
 		return executor.Call{}
 	}
 }
 
-// Release lets every desk.wait and desk.strike go on.
+// Release lets every desk.wait, desk.strike and desk.stamp go on.
 func (w *World) Release() { w.once.Do(func() { close(w.release) }) }
 
 // Funcs returns the executors.
