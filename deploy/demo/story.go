@@ -78,18 +78,24 @@ var otherCustomer = scene{
 	},
 }
 
+// policyChanges is stopped while a step of it reads. Stopped while it ships, it
+// would be unresolved: whether the parcel left could not be known.
 var policyChanges = scene{
 	name:   "3-policy-changes",
-	title:  "Ship Mia's pending order; while it is packed, the policy file changes on disk.",
+	title:  "Weigh and ship Mia's pending order; while it is weighed, the policy file changes on disk.",
 	ticket: mia,
-	plan:   shipAndNotify,
-	during: editPolicyOnce("ship: POST /orders/W5500102/ship"),
+	plan: []evidence.Step{
+		step("weigh", "orders.weigh", args{"order": miasPending}),
+		step("ship", "orders.ship", args{"order": miasPending, "customer": mia, "carrier": "Harbor Post"}, "weigh"),
+		step("notify", "orders.notify", args{"order": miasPending, "customer": mia, "message": "Your order is on its way."}, "ship"),
+	},
+	during: editPolicyOnce("weigh: GET /orders/W5500102/weight"),
 	after:  restorePolicy,
 	want: facts{
 		verdict: evidence.Halted, cause: "probe.policy", granted: true,
-		allowed: list{"ship"},
-		steps:   list{"ship cancelled", "notify not_started"},
-		calls:   list{"ship: POST /orders/W5500102/ship 499"},
+		allowed: list{"weigh"},
+		steps:   list{"weigh cancelled", "ship not_started", "notify not_started"},
+		calls:   list{"weigh: GET /orders/W5500102/weight 499"},
 	},
 }
 
@@ -98,7 +104,10 @@ var killed = scene{
 	name:   "3-killed",
 	title:  "Ship Mia's pending order; while it is packed, interlockd is killed and started again.",
 	ticket: mia,
-	plan:   shipAndNotify,
+	plan: []evidence.Step{
+		step("ship", "orders.ship", args{"order": miasPending, "customer": mia, "carrier": "Harbor Post"}),
+		step("notify", "orders.notify", args{"order": miasPending, "customer": mia, "message": "Your order is on its way."}, "ship"),
+	},
 	during: killOnce("ship: POST /orders/W5500102/ship"),
 	want: facts{
 		verdict: evidence.Completed, cause: "completed", granted: true,
@@ -111,11 +120,6 @@ var killed = scene{
 		},
 		effects: list{"ship: ship #W5500102 0", "notify: notify #W5500102 0"},
 	},
-}
-
-var shipAndNotify = []evidence.Step{
-	step("ship", "orders.ship", args{"order": miasPending, "customer": mia, "carrier": "Harbor Post"}),
-	step("notify", "orders.notify", args{"order": miasPending, "customer": mia, "message": "Your order is on its way."}, "ship"),
 }
 
 var deskIsDown = scene{

@@ -22,7 +22,7 @@ func (t turn) take(ctx context.Context, s *stage, c *cast) error {
 	return err
 }
 
-// The times that the desk takes to pack an order: longer than anybody waits,
+// The times that the desk takes to pack or weigh an order: longer than anybody waits,
 // and quickly.
 const (
 	packSlowly  = 30 * time.Second
@@ -43,7 +43,7 @@ func editPolicyOnce(call string) turn {
 		defer f.Close()
 		c.turned = time.Now()
 		_, err = f.WriteString("# a comment, added while an execution runs\n")
-		return "when the ship request was at the desk, a comment was added to policy.yaml", err
+		return "when the order was on the scale, a comment was added to policy.yaml", err
 	}
 }
 

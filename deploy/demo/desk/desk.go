@@ -12,7 +12,8 @@ import (
 	"go.uber.org/zap"
 )
 
-// DefaultPackTime is how long shipping an order takes if [Config] does not say.
+// DefaultPackTime is how long shipping or weighing an order takes if [Config]
+// does not say.
 const DefaultPackTime = 5 * time.Second
 
 // The errors returned by [Open] for a configuration it will not run with.
@@ -32,7 +33,8 @@ type Config struct {
 	// Token is the bearer token that callers must present. Required, printable
 	// ASCII without spaces.
 	Token string
-	// PackTime is how long shipping takes before anything of it happens.
+	// PackTime is how long shipping takes before anything of it happens, and
+	// how long an order is on the scale.
 	// 0 means [DefaultPackTime].
 	PackTime time.Duration
 	// Log gets what callers are not told: why an answer was 500. nil means
@@ -51,8 +53,8 @@ type Desk struct {
 	faults   faults
 	keys     keyLocks
 
-	// pack returns when the order is packed, or with ctx's error. Tests replace
-	// it, and shorten grace, before the first request.
+	// pack returns when the order is packed or weighed, or with ctx's error.
+	// Tests replace it, and shorten grace, before the first request.
 	pack func(ctx context.Context, orderID string) error
 }
 

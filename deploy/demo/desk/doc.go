@@ -22,6 +22,7 @@
 //	GET  /users/{id}             GET /users?email=
 //	GET  /products/{id}
 //	GET  /orders/{id}
+//	GET  /orders/{id}/weight     takes Config.PackTime
 //	POST /orders/{id}/refund     {"customer", "amount", "reason"}   delivered orders
 //	POST /orders/{id}/cancel     {"customer", "reason"}             pending orders
 //	POST /orders/{id}/ship       {"customer", "carrier"}            pending orders; takes Config.PackTime

@@ -59,7 +59,7 @@ func parse(args []string, stderr io.Writer) (o options, err error) {
 	flags.StringVar(&o.listen, "listen", "127.0.0.1:0", "`address` to listen on; port 0 takes a free one")
 	flags.StringVar(&o.db, "db", "", "SQLite `file` with the orders; created if absent (required)")
 	flags.StringVar(&o.tokenFile, "token-file", "", "`file` with the bearer token that callers must present (required)")
-	flags.DurationVar(&o.packTime, "pack-time", desk.DefaultPackTime, "how long shipping an order takes, above 0")
+	flags.DurationVar(&o.packTime, "pack-time", desk.DefaultPackTime, "how long shipping or weighing an order takes, above 0")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return o, err
