@@ -280,7 +280,7 @@ func newSteps(t *testing.T, cat *catalogue.Catalogue, st activities.Effects, act
 		Process: self, Probes: []activities.Probe{healthy()}, Reach: reachable,
 		Trust: trust(t), Worker: evidencetest.Signer(evidencetest.Worker), Name: evidencetest.Worker,
 		Catalogue: cat, Store: st, Log: zap.NewNop(), Poll: 10 * time.Millisecond, Wait: 50 * time.Millisecond,
-		Executors: map[string]executor.Executor{"once": act, "again": act, "brief": act},
+		Executors: map[string]executor.Executor{"once": act, "again": act, "brief": act, "look": act},
 	})
 	require.NoError(t, err)
 	return steps
