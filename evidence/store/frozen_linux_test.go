@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,7 +27,7 @@ func freezeInside(path string) error {
 		if stop {
 			stop = false
 			fmt.Println("frozen")
-			_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+			freeze()
 		}
 		return 1
 	}))
@@ -39,6 +40,17 @@ func freezeInside(path string) error {
 	_, err = s.Begin(ctx, runOf("frozen"), nil, envelope("of the thawed one"))
 	fmt.Println("again:", err)
 	return nil
+}
+
+// freeze stops this process and returns once somebody has let it go on. The
+// signal may reach another thread first: this one must not get to its commit
+// in the meantime, so it waits to be thawed.
+func freeze() {
+	thawed := make(chan os.Signal, 1)
+	signal.Notify(thawed, syscall.SIGCONT)
+	defer signal.Stop(thawed)
+	_ = syscall.Kill(os.Getpid(), syscall.SIGSTOP)
+	<-thawed
 }
 
 // TestT19FrozenInATransaction: a process that stops in the middle of a batch
