@@ -22,8 +22,7 @@ const MaxOutage = 10 * time.Minute
 // did not answer. A store that answered something else than it should is none,
 // and nobody waits for it to change its mind.
 func away(err error) bool {
-	return errors.Is(err, store.ErrUnavailable) &&
-		!errors.Is(err, errHead) && !errors.Is(err, store.ErrCorrupt) && !errors.Is(err, store.ErrSuperseded)
+	return errors.Is(err, store.ErrUnavailable) && !errors.Is(err, store.ErrCorrupt) && !errors.Is(err, store.ErrSuperseded)
 }
 
 // storeError is what the workflow hears of an error of the store. In an outage

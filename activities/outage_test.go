@@ -132,6 +132,8 @@ func TestT22WatchTellsAwayFromBad(t *testing.T) {
 		{name: "a store that was cut back", outage: long, change: elsewhere, halt: "store.head"},
 		{name: "a store that does not know the run", outage: long, change: failsAt("Renew", always, store.ErrNoRun), halt: "probe.store"},
 		{name: "a later run has taken over", outage: long, change: failsAt("Renew", always, store.ErrSuperseded), halt: "probe.store"},
+		{name: "an edited chain, and then no answer", outage: long, change: failsAt("Records", always, errors.Join(store.ErrCorrupt, store.ErrUnavailable)), halt: "store.head"},
+		{name: "a later run, and then no answer", outage: long, change: failsAt("Renew", always, errors.Join(store.ErrSuperseded, store.ErrUnavailable)), halt: "probe.store"},
 		{name: "a roll that cannot be called", outage: long, change: failsAt("Slots", always, store.ErrCorrupt), halt: "probe.workers"},
 	}
 	for _, tt := range tests {
