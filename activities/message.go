@@ -31,7 +31,7 @@ func (c *Control) hear(ctx context.Context, x *execution, messages []contract.Me
 		if err != nil {
 			return nil, err
 		}
-		if !h.Counted && h.Cause.Check != orderOther {
+		if h.Refused() {
 			c.c.Log.Warn("message refused", zap.String("execution", x.run.Workflow), zap.String("message", m.Digest.Short()),
 				zap.String("check", h.Cause.Check), zap.String("reason", h.Cause.Reason))
 			if err := c.reject(x, m, h.Cause); err != nil {
@@ -98,10 +98,6 @@ func (c *Control) hearApproval(x *execution, rec *evidence.Record, a *evidence.A
 	return h
 }
 
-// orderOther is the check of an order that is good, and about other executions.
-// Those who spread it tell everyone.
-const orderOther = "order.other"
-
 // hearOrder makes sure that an order is in the chain of orders, from where it
 // is obeyed.
 func (c *Control) hearOrder(ctx context.Context, x *execution, rec *evidence.Record, o *evidence.Order) (contract.Heard, error) {
@@ -117,7 +113,7 @@ func (c *Control) hearOrder(ctx context.Context, x *execution, rec *evidence.Rec
 		}
 	}
 	if !c.concerned(&x.lineage)(o) {
-		return notHeard(orderOther, "it is not about this execution"), nil
+		return notHeard(contract.CheckOther, "it is not about this execution"), nil
 	}
 	return contract.Heard{Counted: true}, nil
 }

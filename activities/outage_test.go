@@ -242,6 +242,17 @@ func TestT22ControlSaysHowLongToWait(t *testing.T) {
 			require.Len(t, out.Allowed, 1)
 		}
 	})
+	t.Run("Decide, without patience", func(t *testing.T) {
+		p := newPlane(t)
+		p.granted()
+		failsAt("Append", 1, nil)(p)
+		_, err := p.decide([]string{"a"})
+		var app *temporal.ApplicationError
+		require.True(t, errors.As(err, &app), "%v", err)
+		require.Equal(t, contract.ErrTypeStore, app.Type())
+		require.False(t, app.NonRetryable(), "Temporal tries it again")
+		require.False(t, app.HasDetails())
+	})
 	t.Run("Decide, where something is bad as well", func(t *testing.T) {
 		p := newPlane(t)
 		p.outage = patience

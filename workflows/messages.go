@@ -123,7 +123,7 @@ func (x *execution) answered(heard []contract.Heard) {
 		}
 		h := &heard[i]
 		x.inbox.waiting[i].heard = h
-		if !h.Counted {
+		if h.Refused() {
 			x.inbox.rejected++
 		}
 		if s := x.byID[h.Step]; s != nil && h.Counted {

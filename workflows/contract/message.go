@@ -30,6 +30,14 @@ type Heard struct {
 	Missing int    `json:"missing"`        // how many more approvals the step needs
 }
 
+// CheckOther is the check of an order that is good, and about other executions.
+// Those who spread it tell everyone.
+const CheckOther = "order.other"
+
+// Refused reports whether a message was not believed. One that is not about
+// this execution is no such.
+func (h Heard) Refused() bool { return !h.Counted && h.Cause.Check != CheckOther }
+
 // A Wait says why a step is not decided for good yet. It is for people and for
 // scheduling; what is signed is the decision.
 type Wait struct {

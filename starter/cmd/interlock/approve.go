@@ -100,7 +100,7 @@ func (f *sayFlags) check(a *app) error {
 	case f.decision != "" && len(f.decision) < minPrefix:
 		return usage("%s: --decision: want at least %d digits", f.word, minPrefix)
 	}
-	return a.canAsk(f.yes)
+	return a.canAsk(f.yes, "look at it first: interlock pending ID; then add --yes")
 }
 
 func (f *sayFlags) signer(c *config.File, s *starter.Config) (err error) {
@@ -199,11 +199,11 @@ func (a *app) terminal() bool {
 }
 
 // canAsk refuses early what [app.sure] would have to refuse.
-func (a *app) canAsk(yes bool) error {
+func (a *app) canAsk(yes bool, hint string) error {
 	if yes || a.terminal() && !a.json() {
 		return nil
 	}
-	return withHint(usage("there is no terminal to ask for confirmation on, or the output is for programs"), "look at it first: interlock pending ID; then add --yes")
+	return withHint(usage("there is no terminal to ask for confirmation on, or the output is for programs"), hint)
 }
 
 // sure asks a person on the terminal. Anything but yes is a no.

@@ -165,7 +165,7 @@ func (a *app) kill(ctx context.Context, f *orderFlags, k *killFlags, scope evide
 		return err
 	}
 	if k.all {
-		if err := a.canAsk(k.yes); err != nil {
+		if err := a.canAsk(k.yes, "this stops everything, until it is restored; if that is meant, add --yes"); err != nil {
 			return err
 		}
 		if err := a.sure(k.yes, "stop every execution, and let none begin?"); err != nil {

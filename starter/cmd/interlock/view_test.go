@@ -100,8 +100,8 @@ func TestSure(t *testing.T) {
 		require.Equal(t, want, a.sure(false, "approve this step?") == nil, "%q", said)
 	}
 	a := &app{in: strings.NewReader("yes\n"), err: &bytes.Buffer{}}
-	require.ErrorIs(t, a.canAsk(false), errUsage, "a pipe is nobody who could have looked")
-	require.NoError(t, a.canAsk(true))
+	require.ErrorIs(t, a.canAsk(false, ""), errUsage, "a pipe is nobody who could have looked")
+	require.NoError(t, a.canAsk(true, ""))
 }
 
 // TestLiveViewFitsTheTerminal: a line that wraps, or a picture that scrolls,
