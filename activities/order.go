@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/api/workflowservice/v1"
 	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 	"go.uber.org/zap"
 
@@ -72,53 +73,68 @@ func (c *Control) Spread(ctx context.Context, signed evidence.Envelope) (int, er
 	if !ok || o.Does != evidence.Stop {
 		return 0, nil // nobody waits for a restoration
 	}
+	t := &telling{client: activity.GetClient(ctx), signed: signed}
 	if o.Scope.Kind == evidence.ScopeExecution {
-		return c.tell(ctx, []string{o.Scope.Value}, signed)
+		err = t.tell(ctx, o.Scope.Value)
+	} else {
+		err = t.all(ctx)
 	}
-	return c.tellAll(ctx, signed)
+	if err == nil && t.deaf != nil { // asked again, it would be as deaf, and the others be told again
+		err = temporal.NewNonRetryableApplicationError(fmt.Sprintf("%d executions were told, and not all: %v", t.told, t.deaf), contract.ErrTypeUntold, nil)
+	}
+	return t.told, err
 }
 
-// tellAll tells every execution that Temporal says is running.
-func (c *Control) tellAll(ctx context.Context, signed evidence.Envelope) (told int, err error) {
+// A telling sends one order to executions.
+type telling struct {
+	client client.Client
+	signed evidence.Envelope
+	told   int
+	deaf   error // why an execution could not be told, though Temporal answers
+}
+
+// all tells every execution that Temporal says is running.
+func (t *telling) all(ctx context.Context) error {
 	query := fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", contract.Workflow)
 	var page []byte
 	for {
-		activity.RecordHeartbeat(ctx, told)
-		answer, err := activity.GetClient(ctx).ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
+		activity.RecordHeartbeat(ctx, t.told)
+		answer, err := t.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 			Namespace: activity.GetInfo(ctx).Namespace, Query: query, PageSize: 200, NextPageToken: page,
 		})
 		if err != nil {
-			return told, fmt.Errorf("couldn't list the running executions: %w", err)
+			return fmt.Errorf("couldn't list the running executions: %w", err)
 		}
-		var ids []string
 		for _, x := range answer.GetExecutions() {
-			ids = append(ids, x.GetExecution().GetWorkflowId())
+			if err := t.tell(ctx, x.GetExecution().GetWorkflowId()); err != nil {
+				return err
+			}
 		}
-		n, err := c.tell(ctx, ids, signed)
-		told += n
-		if page = answer.GetNextPageToken(); err != nil || len(page) == 0 {
-			return told, err
+		if page = answer.GetNextPageToken(); len(page) == 0 {
+			return nil
 		}
 	}
 }
 
-// tell sends an order to executions. One that has ended meanwhile need not
-// hear it.
-func (c *Control) tell(ctx context.Context, ids []string, signed evidence.Envelope) (told int, err error) {
-	for _, id := range ids {
-		once, cancel := context.WithTimeout(ctx, 10*time.Second)
-		err := activity.GetClient(ctx).SignalWorkflow(once, id, "", contract.MessageName, signed)
-		cancel()
-		var gone *serviceerror.NotFound
-		switch {
-		case errors.As(err, &gone):
-		case err != nil:
-			return told, fmt.Errorf("couldn't tell execution %.200s: %w", id, err)
-		default:
-			told++
-		}
+// tell sends the order to one execution. One that has ended meanwhile need not
+// hear it. One that takes no more signals must not keep it from the others:
+// anybody who may write to the namespace can fill one up.
+func (t *telling) tell(ctx context.Context, id string) error {
+	once, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	err := t.client.SignalWorkflow(once, id, "", contract.MessageName, t.signed)
+	var gone *serviceerror.NotFound
+	var full *serviceerror.InvalidArgument
+	switch {
+	case err == nil:
+		t.told++
+	case errors.As(err, &gone):
+	case errors.As(err, &full):
+		t.deaf = fmt.Errorf("couldn't tell execution %.200s: %w", id, err)
+	default:
+		return fmt.Errorf("couldn't tell execution %.200s: %w", id, err)
 	}
-	return told, nil
+	return nil
 }
 
 // ListOrders returns the orders in force, the newest 200 of them.

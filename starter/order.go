@@ -191,6 +191,8 @@ func (g *Given) ended(ctx context.Context, out *contract.Ordered, err error) (*c
 		return nil, fmt.Errorf("%w: stopped waiting for order %s: %w", ErrUnanswered, g.order.Short(), context.Cause(ctx))
 	case errors.As(err, &app) && app.Type() == contract.ErrTypeRefused && app.HasDetails() && app.Details(&cause) == nil:
 		return nil, &RefusedError{ErrOrderRefused, cause}
+	case errors.As(err, &app) && app.Type() == contract.ErrTypeUntold:
+		return nil, fmt.Errorf("order %s: %s", g.order.Short(), app.Message())
 	case !ended(err):
 		return nil, fmt.Errorf("couldn't wait for order %s: %w", g.order.Short(), err)
 	}

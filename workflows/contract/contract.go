@@ -292,6 +292,9 @@ const (
 	// ErrTypeRefused means that the guard did not let a step begin; the
 	// details hold a [Cause].
 	ErrTypeRefused = "interlock.Refused"
+	// ErrTypeUntold means that an order is in force, and that an execution takes
+	// no signals by which it could be told at once.
+	ErrTypeUntold = "interlock.Untold"
 	// ErrTypeStore means that the evidence store did not answer. The details
 	// hold an [Outage] where the workflow is to be patient.
 	ErrTypeStore = "interlock.StoreUnavailable"
