@@ -127,7 +127,7 @@ func untrusted(err error) string {
 // admit asks everything that can refuse an authentic request, policy last.
 func (c *Control) admit(ctx context.Context, x *execution, req *evidence.Request, orders standing) *refusal {
 	now := evidence.TimeOf(c.c.Now())
-	if order := stopping(orders.stops, c.concerned(&x.lineage)); order != nil {
+	if order := orders.stopping(orders.head.Seq, c.concerned(&x.lineage)); order != nil {
 		check, reason := causeOf(order)
 		return &refusal{cause: check, reason: reason}
 	}
@@ -291,7 +291,8 @@ func (c *Control) admissionAfter(x *execution, head evidence.Position) *contract
 		Principal: g.Principal, Policy: g.Policy.Name, Queue: x.lineage.Binding().Queue, Terms: g.Terms,
 		Expires: g.Expires, SearchAttributes: c.c.SearchAttributes,
 		Grant: x.lineage.GrantDigest(), Binding: x.lineage.Binding(), Signals: x.lineage.Signals(),
-		MaxEvents: c.c.MaxEvents, HardLimit: hardLimit * c.c.MaxEvents, OutageMS: c.c.Outage.Milliseconds(),
+		MaxEvents: c.c.MaxEvents, HardLimit: eventsLimit * c.c.MaxEvents, OutageMS: c.c.Outage.Milliseconds(),
+		MaxBytes: c.c.MaxBytes, HardBytes: bytesLimit * c.c.MaxBytes,
 	}
 	for _, s := range req.Steps {
 		p := c.planned(s)

@@ -51,6 +51,9 @@ type ControlConfig struct {
 	// execution continues as new, as soon as no step runs. 4,000 by default,
 	// which is about when Temporal suggests it. At ten times as many it halts.
 	MaxEvents int
+	// MaxBytes is the same for the size of the history: 8 MiB by default. At four
+	// times as many it halts.
+	MaxBytes int
 	// Outage is how long executions wait for an evidence store that does not
 	// answer, before they halt, or, at the beginning, are denied; Watch waits for
 	// as long after the end of the last lease. No lease is renewed meanwhile and
@@ -82,6 +85,9 @@ func NewControl(c ControlConfig) (*Control, error) {
 	}
 	if c.MaxEvents == 0 {
 		c.MaxEvents = 4000
+	}
+	if c.MaxBytes == 0 {
+		c.MaxBytes = 8 << 20
 	}
 	if c.Now == nil {
 		c.Now = time.Now
@@ -118,6 +124,7 @@ func (c *ControlConfig) check() error {
 		missing(c.Queue == "", "the task queue of the steps"),
 		missing(c.Log == nil, "a logger"),
 		outside(c.MaxEvents < minEvents || c.MaxEvents > maxEvents, "a history of %d events; want %d to %d", c.MaxEvents, minEvents, maxEvents),
+		outside(c.MaxBytes < minBytes || c.MaxBytes > maxBytes, "a history of %d bytes; want %d to %d", c.MaxBytes, minBytes, maxBytes),
 		missing(c.Process.Executable.IsZero(), "what this process is"),
 		outside(c.Outage < 0 || c.Outage > MaxOutage, "an outage of %v; want 0s to %v", c.Outage, MaxOutage),
 		CheckTerms(c.Terms),
@@ -146,12 +153,15 @@ func CheckTerms(t evidence.Terms) error {
 	return nil
 }
 
-// The bounds of [ControlConfig.MaxEvents]. Temporal ends a run without asking
-// at 51,200 events.
+// The bounds of [ControlConfig.MaxEvents] and [ControlConfig.MaxBytes]. Temporal
+// ends a run without asking at 51,200 events or 50 MiB.
 const (
-	minEvents = 40
-	maxEvents = 5000
-	hardLimit = 10
+	minEvents   = 40
+	maxEvents   = 5000
+	eventsLimit = 10
+	minBytes    = 1 << 20
+	maxBytes    = 10 << 20
+	bytesLimit  = 4
 )
 
 func outside(is bool, format string, args ...any) error {

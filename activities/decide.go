@@ -92,7 +92,11 @@ func (c *Control) extend(ctx context.Context, x *execution, in contract.DecideIn
 		return nil, fmt.Errorf("%w: run %s has the execution now", errHead, b.Run)
 	}
 	if h := x.lineage.HandedOver(); h != nil { // an earlier attempt got as far as the store
-		return &contract.DecideOutput{Handover: h.Digest}, nil
+		out := &contract.DecideOutput{Handover: h.Digest}
+		for range in.Messages { // without an answer they would be sent again and again
+			out.Heard = append(out.Heard, contract.Again())
+		}
+		return out, nil
 	}
 	if halt := c.receive(x, in.Fresh); halt != nil {
 		return &contract.DecideOutput{Stop: *halt, Halt: true}, nil
@@ -220,13 +224,12 @@ func (c *Control) steps(ctx context.Context, x *execution, ids []string, orders 
 				c.c.Log.Error("decision not possible", zap.String("execution", x.run.Workflow), zap.String("step", id), zap.Error(err))
 				return haltOutput("decision.impossible", err), nil
 			}
-			if wait := c.stillWaits(x, id); wait != nil {
-				out.Waiting = append(out.Waiting, *wait)
+			if d, rec = x.lineage.Decided(id); d == nil {
+				out.Waiting = append(out.Waiting, *c.waits(x, id))
 				continue
 			}
-			d, rec = x.lineage.Decided(id)
 		}
-		if d == nil || !d.Effect.Allows() {
+		if !d.Effect.Allows() {
 			out.Stop = contract.Cause{Check: d.Cause, Reason: d.Reason}
 			return out, nil
 		}

@@ -147,12 +147,26 @@ func (j *job) obey(ctx context.Context) error {
 		return storeError(err)
 	}
 	j.orders = orders.head.Seq
-	order := stopping(orders.stops, j.s.concerns(j.decision, j.signed))
+	order := orders.stopping(j.decision.Orders.Seq, j.s.concerns(j.decision, j.signed))
 	if order == nil || !defence.Stands(defence.GuardObeys) {
 		return nil
 	}
 	check, reason := causeOf(order)
 	return temporal.NewNonRetryableApplicationError("refused by the guard: "+reason, contract.ErrTypeRefused, nil, contract.Cause{Check: check, Reason: reason})
+}
+
+// ordered returns why a step that has waited must not begin any more, or nil.
+func (j *job) ordered(ctx context.Context) error {
+	orders, err := j.s.orders.read(ctx)
+	if err != nil {
+		return errLapsed // it cannot be known, and another attempt may find out
+	}
+	order := orders.stopping(j.decision.Orders.Seq, j.s.concerns(j.decision, j.signed))
+	if order == nil || !defence.Stands(defence.GuardObeys) {
+		return nil
+	}
+	check, _ := causeOf(order)
+	return &orderedError{check}
 }
 
 // isRefusal reports whether err is the guard's refusal, or the store's absence,
@@ -219,6 +233,9 @@ func (j *job) again(e evidence.Envelope) (*contract.RunOutput, error) {
 // act calls the executor, and says how it ended.
 func (j *job) act(ctx context.Context) (*contract.RunOutput, error) {
 	held, v := j.watchOver(ctx)
+	if j.late != nil {
+		v.cancel(j.late)
+	}
 	timed, cancel := context.WithTimeoutCause(held, j.action.Timeout, errTimeout)
 	yielding, yielded := j.yield(ctx, timed)
 	result, err := j.execute(yielding)

@@ -87,6 +87,10 @@ func (c *Control) openMessage(m contract.Message) (*evidence.Record, *contract.C
 // exactly that.
 func (c *Control) hearApproval(x *execution, rec *evidence.Record, a *evidence.Approval) contract.Heard {
 	if !x.has(rec.Digest) {
+		// What counts is when it came: the time that it states is its signer's.
+		if d, _ := x.lineage.Waiting(a.Step); d != nil && c.now(&x.lineage) >= d.Until {
+			return notHeard("approval.late", fmt.Sprintf("step %.60q waited until %v", a.Step, d.Until))
+		}
 		if err := x.add(rec); err != nil {
 			return notHeard("approval.misplaced", err.Error())
 		}
@@ -152,7 +156,7 @@ func (c *Control) signsWith(id string) bool {
 // obey stops an execution that an order in force is about. The order becomes a
 // record of its chain, so that a proof shows who stopped it.
 func (c *Control) obey(x *execution, orders standing) *contract.Cause {
-	order := stopping(orders.stops, c.concerned(&x.lineage))
+	order := orders.stopping(knownOf(&x.lineage), c.concerned(&x.lineage))
 	if order == nil || !defence.Stands(defence.OrdersObeyed) {
 		return nil
 	}
@@ -166,6 +170,14 @@ func (c *Control) obey(x *execution, orders standing) *contract.Cause {
 		}
 	}
 	return &contract.Cause{Check: check, Reason: reason}
+}
+
+// knownOf returns how many orders were known when an execution was granted.
+func knownOf(l *evidence.Lineage) uint64 {
+	if g := l.Grant(); g != nil {
+		return g.Orders.Seq
+	}
+	return 0 // every one counts
 }
 
 // errNotPublished means that an order may not stand in the chain of orders.

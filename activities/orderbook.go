@@ -40,6 +40,7 @@ type orderBook struct {
 
 	mu      sync.Mutex // held for moments
 	orders  evidence.Orders
+	given   []givenStop   // every stop that is believed, undone or not
 	changed chan struct{} // closed when an order was read, and replaced
 	next    *look         // that has not begun, and that whoever asks now waits for
 	running bool          // a goroutine looks
@@ -61,8 +62,32 @@ func newOrderBook(source orderSource, trust *evidence.Trust, log *zap.Logger) *o
 
 // A standing is the orders as they stood at one look.
 type standing struct {
-	head  evidence.Position
-	stops []*evidence.Record // in force, the oldest first
+	head    evidence.Position
+	version uint64             // of the trust root by which they were believed or not
+	stops   []*evidence.Record // in force, the oldest first
+	given   []givenStop
+}
+
+// A givenStop is an order to stop, and its place in the chain of orders.
+type givenStop struct {
+	seq   uint64
+	order *evidence.Record
+}
+
+// stopping returns the first order that stops something which concerns knows,
+// and which began when since orders were known; nil if none does. An order that
+// was given later stops it also if it was undone since: a restoration is for
+// what begins after it, whoever looks late.
+func (s standing) stopping(since uint64, concerns func(*evidence.Order) bool) *evidence.Record {
+	about := func(r *evidence.Record) bool { return concerns(r.Predicate.(*evidence.Order)) }
+	if i := slices.IndexFunc(s.stops, about); i >= 0 {
+		return s.stops[i]
+	}
+	i := slices.IndexFunc(s.given, func(g givenStop) bool { return g.seq >= since && about(g.order) })
+	if i < 0 {
+		return nil
+	}
+	return s.given[i].order
 }
 
 // read returns how the orders stand in the store now: no earlier than when it
@@ -126,7 +151,12 @@ func (b *orderBook) look(ctx context.Context) (standing, error) {
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return standing{head: b.chain.Next(), stops: b.orders.Stops()}, nil
+	return b.stand(), nil
+}
+
+// stand returns the orders as they are known. mu is held.
+func (b *orderBook) stand() standing {
+	return standing{head: b.chain.Next(), version: b.version, stops: b.orders.Stops(), given: b.given[:len(b.given):len(b.given)]}
 }
 
 // readOn reads the orders after the known ones.
@@ -153,7 +183,7 @@ func (b *orderBook) readAnew(ctx context.Context, known evidence.Position, versi
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.chain, b.version, b.orders = chain, version, evidence.Orders{}
+	b.chain, b.version, b.orders, b.given = chain, version, evidence.Orders{}, nil
 	b.add(all)
 	return nil
 }
@@ -190,6 +220,10 @@ func (b *orderBook) take(r store.Record) {
 	}
 	if err != nil {
 		b.log.Error("an order in the store is not believed", zap.Uint64("order", r.Seq), zap.Error(err))
+		return
+	}
+	if rec.Predicate.(*evidence.Order).Does == evidence.Stop {
+		b.given = append(b.given, givenStop{r.Seq, rec})
 	}
 }
 
@@ -214,7 +248,7 @@ func believedOrder(trust *evidence.Trust, e evidence.Envelope) (*evidence.Record
 // follow makes sure that the book is read again and again until done is
 // called, and returns a function that returns how the orders stand, as far as
 // is known, and a channel that is closed when that has changed.
-func (b *orderBook) follow() (news func() ([]*evidence.Record, <-chan struct{}), done func()) {
+func (b *orderBook) follow() (news func() (standing, <-chan struct{}), done func()) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.following++; b.following == 1 {
@@ -225,10 +259,10 @@ func (b *orderBook) follow() (news func() ([]*evidence.Record, <-chan struct{}),
 	return b.news, b.unfollow
 }
 
-func (b *orderBook) news() ([]*evidence.Record, <-chan struct{}) {
+func (b *orderBook) news() (standing, <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.orders.Stops(), b.changed
+	return b.stand(), b.changed
 }
 
 // has reports whether an order with the given record digest was read.
@@ -261,16 +295,6 @@ func (b *orderBook) keepReading(ctx context.Context) {
 	}
 }
 
-// stopping returns the first order in force that concerns says is about
-// something, or nil.
-func stopping(stops []*evidence.Record, concerns func(*evidence.Order) bool) *evidence.Record {
-	i := slices.IndexFunc(stops, func(r *evidence.Record) bool { return concerns(r.Predicate.(*evidence.Order)) })
-	if i < 0 {
-		return nil
-	}
-	return stops[i]
-}
-
 // causeOf is the failed check that an order is.
 func causeOf(r *evidence.Record) (check, reason string) {
 	o := r.Predicate.(*evidence.Order)
@@ -301,7 +325,7 @@ func (s *Steps) concerns(d *evidence.Decision, signed []evidence.Signature) func
 		case evidence.ScopeExecution:
 			return d.Binding.Workflow == o.Scope.Value
 		case evidence.ScopePrincipal:
-			return d.Principal == o.Scope.Value || s.holderOf(d.Principal) == o.Scope.Value
+			return d.Principal == o.Scope.Value || s.heldBy(d.Principal, o.Scope.Value)
 		case evidence.ScopePolicy:
 			return d.Policy.Name == o.Scope.Value
 		case evidence.ScopeAction:
@@ -314,14 +338,11 @@ func (s *Steps) concerns(d *evidence.Decision, signed []evidence.Signature) func
 	}
 }
 
-// holderOf returns the person behind a principal's name, or "".
-func (s *Steps) holderOf(principal string) string {
-	for _, k := range s.c.Trust.Keys() {
-		if k.Role == evidence.RolePrincipal && k.Name == principal && k.Person != "" {
-			return k.Person
-		}
-	}
-	return ""
+// heldBy reports whether a person holds one of a principal's keys.
+func (s *Steps) heldBy(principal, person string) bool {
+	return slices.ContainsFunc(s.c.Trust.Keys(), func(k evidence.Key) bool {
+		return k.Role == evidence.RolePrincipal && k.Name == principal && k.Holder() == person
+	})
 }
 
 // keyOf reports whether a key is one of a principal's.

@@ -306,6 +306,19 @@ func (f *flaky) Take(ctx context.Context, s store.Slot) (store.Slot, error) {
 	return store.Slot{}, store.ErrUnavailable
 }
 
+// orderedLate is a store that takes longer for a slot than a lease lasts, and
+// into which an order comes when the slot is taken.
+type orderedLate struct {
+	activities.Effects
+	t *testing.T
+}
+
+func (o *orderedLate) Take(ctx context.Context, slot store.Slot) (store.Slot, error) {
+	taken, err := slow{o.Effects}.Take(ctx, slot)
+	give(o.t, o.Effects.(*store.Store), evidence.Scope{Kind: evidence.ScopeAll})
+	return taken, err
+}
+
 // TestT22StepsWaitForTheStore has a row for each place where a step can meet a
 // store that is away. Nothing is done without the slot, and nothing twice.
 func TestT22StepsWaitForTheStore(t *testing.T) {
@@ -330,6 +343,8 @@ func TestT22StepsWaitForTheStore(t *testing.T) {
 			status: evidence.StatusCancelled, cause: evidence.CauseLapsed},
 		{name: "the lease ended meanwhile, and was renewed", action: "once", change: soon, before: renewBy(evidencetest.Authority),
 			config: func(c *activities.StepsConfig) { c.Store, c.Wait = slow{c.Store}, enough }, status: evidence.StatusDone, calls: 1},
+		{name: "the lease ended meanwhile, and was renewed, and then an order came", action: "once", change: soon, before: renewBy(evidencetest.Authority),
+			config: func(c *activities.StepsConfig) { c.Store, c.Wait = &orderedLate{Effects: c.Store, t: t}, enough }, status: evidence.StatusCancelled, cause: evidence.CauseKilled},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

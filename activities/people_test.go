@@ -232,6 +232,7 @@ func TestT21ManyMessages(t *testing.T) {
 func TestWaitsEnd(t *testing.T) {
 	refuse := func(a *evidence.Approval) { a.Word, a.Note = evidence.Refuse, "not on my watch" }
 	after := func(p *plane, d time.Duration) { now := p.now; p.now = func() time.Time { return now().Add(d) } }
+	frozen := time.Now()
 	tests := []struct {
 		name  string
 		rule  func(evidence.Facts) evidence.Ruling
@@ -265,13 +266,26 @@ func TestWaitsEnd(t *testing.T) {
 			after(p, 61*time.Second)
 			return nil
 		}, "approval.timeout"},
-		{"deferred, and it is time", later(time.Now().Add(15 * time.Second)), func(p *plane) []contract.Message {
+		{"signed when the wait was over, and dated back", asking, func(p *plane) []contract.Message {
+			back := func(a *evidence.Approval) { a.At, a.Expires = a.At.Add(-40*time.Second), a.At.Add(time.Hour) }
+			after(p, 90*time.Second)
+			return []contract.Message{p.word(evidencetest.Carol, back), p.word(evidencetest.Dave, back)}
+		}, "approval.timeout"},
+		{"signed by clocks that are ahead", asking, func(p *plane) []contract.Message {
+			ahead := func(a *evidence.Approval) { a.At = a.At.Add(5 * time.Second) }
+			w := p.waits("a", p.word(evidencetest.Carol, ahead), p.word(evidencetest.Dave, ahead))
+			require.Zero(p.t, w.Missing, "they count from then on")
+			require.LessOrEqual(p.t, w.At, evidence.TimeOf(p.now().Add(5*time.Second)), "it is asked for again then")
+			after(p, 5*time.Second)
+			return nil
+		}, ""},
+		{"deferred, and it is time", later(frozen.Add(15 * time.Second)), func(p *plane) []contract.Message {
 			after(p, 11*time.Second)
 			p.waits("a") // not yet, again
 			after(p, 10*time.Second)
 			return nil
 		}, ""},
-		{"deferred for ever", later(time.Now().Add(time.Hour)), func(p *plane) []contract.Message {
+		{"deferred for ever", later(frozen.Add(time.Hour)), func(p *plane) []contract.Message {
 			for range 6 {
 				after(p, 9500*time.Millisecond)
 				p.hears("a")
@@ -284,6 +298,7 @@ func TestWaitsEnd(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := newPlane(t)
 			p.terms = evidence.Terms{LeaseMS: 600_000, IntervalMS: 20, WindowMS: 100}
+			p.now = func() time.Time { return frozen } // only these tests let time pass
 			p.build()
 			p.policy.rule = tt.rule
 			p.granted()
@@ -299,6 +314,80 @@ func TestWaitsEnd(t *testing.T) {
 			p.sealed(t, contract.SealInput{}, evidence.Denied, tt.check)
 		})
 	}
+}
+
+// TestWaitIsOverAtOnce: the process stood still for longer than the wait that
+// it decided. The step is asked for again.
+func TestWaitIsOverAtOnce(t *testing.T) {
+	p := newPlane(t)
+	now, rule := p.now, later(time.Now().Add(time.Hour))
+	p.policy.rule = func(f evidence.Facts) evidence.Ruling {
+		p.now = func() time.Time { return now().Add(11 * time.Second) }
+		return rule(f)
+	}
+	p.granted()
+	w := p.waits("a")
+	require.Equal(t, evidence.Defer, w.Effect)
+	require.LessOrEqual(t, w.At, evidence.TimeOf(p.now()))
+}
+
+// TestMessagesAfterTheHandover: where the answer to a handover was lost, the
+// run is asked again, and has messages then. They are answered, or the
+// workflow would ask for ever.
+func TestMessagesAfterTheHandover(t *testing.T) {
+	p := newPlane(t)
+	p.granted()
+	first, err := call[contract.DecideOutput](p, p.act.Decide, contract.DecideInput{Head: p.head, HandOver: true})
+	require.NoError(t, err)
+	require.False(t, first.Handover.IsZero())
+	again, err := call[contract.DecideOutput](p, p.act.Decide, contract.DecideInput{Head: p.head, Messages: []contract.Message{sent(t, "x"), sent(t, "y")}})
+	require.NoError(t, err)
+	require.Equal(t, first.Handover, again.Handover)
+	require.Equal(t, first.Entries, again.Entries)
+	require.Equal(t, []contract.Heard{contract.Again(), contract.Again()}, again.Heard)
+	require.False(t, again.Heard[0].Refused())
+}
+
+// TestT11UndoneBeforeAnybodyLooked: a restoration is for what begins after it.
+// What began before the kill is stopped by it, however late it is looked at.
+func TestT11UndoneBeforeAnybodyLooked(t *testing.T) {
+	p := newPlane(t)
+	ticket := p.granted()
+	undo(t, p.store.(*store.Store), give(t, p.store.(*store.Store), evidence.Scope{Kind: evidence.ScopeAll}))
+	watched, err := call[contract.WatchOutput](p, p.act.Watch, contract.WatchInput{Head: p.head, Number: 1, Binding: ticket.Binding})
+	require.NoError(t, err)
+	require.Equal(t, evidence.CauseKilled, watched.Halt.Check)
+	out := p.hears("a")
+	require.Empty(t, out.Allowed)
+	require.Equal(t, evidence.CauseKilled, out.Stop.Check)
+	p.sealed(t, contract.SealInput{Halt: out.Stop}, evidence.Halted, evidence.CauseKilled)
+
+	t.Run("and what begins after it", func(t *testing.T) {
+		p := newPlane(t)
+		undo(t, p.store.(*store.Store), give(t, p.store.(*store.Store), evidence.Scope{Kind: evidence.ScopeAll}))
+		p.granted()
+		require.Len(t, p.hears("a").Allowed, 1)
+	})
+	t.Run("and a step that waits at its guard", func(t *testing.T) {
+		guardCase{action: "once", change: func(d *evidence.Decision) { d.Orders = evidence.Position{} }, errIs: contract.ErrTypeRefused, cause: evidence.CauseKilled,
+			before: func(t *testing.T, d *desk) {
+				undo(t, d.store, give(t, d.store, evidence.Scope{Kind: evidence.ScopeAll}))
+			}}.run(t)
+	})
+}
+
+// undo gives the order that undoes another.
+func undo(t *testing.T, st *store.Store, stop *evidence.Record) {
+	t.Helper()
+	e, err := evidencetest.Signer(evidencetest.Revoker).SignOrder(&evidence.Order{
+		At: evidence.TimeOf(time.Now()), Audience: evidencetest.Domain, Revoker: evidencetest.Revoker, Does: evidence.Restore,
+		Scope: stop.Predicate.(*evidence.Order).Scope, Undoes: stop.Digest, Reason: "because", Nonce: strings.Repeat("1", 32),
+	})
+	require.NoError(t, err)
+	head, err := st.Head(t.Context(), store.Orders)
+	require.NoError(t, err)
+	_, err = st.Append(t.Context(), store.Orders, head, e)
+	require.NoError(t, err)
 }
 
 // TestT11MessagesNeedASignature: what approvals are worth is what their

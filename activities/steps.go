@@ -158,6 +158,7 @@ func (s *Steps) guard(ctx context.Context, in contract.RunInput, t *task) (*cont
 		// It ended while the store took its time with the slot. The step has not
 		// begun, so it can wait; without a live lease it does not begin.
 		_ = j.awaitLease(ctx)
+		j.late = j.ordered(ctx)
 	}
 	j.details = details
 	return j.act(ctx)
@@ -197,6 +198,7 @@ type job struct {
 	send     sender
 	details  func(context.Context) *commonpb.Payloads // what the step last said of its progress
 	lease    *leaseholder
+	late     error // why it must not begin, though the slot is taken
 	attempt  int32 // as Temporal counts, but never 1 where the slot was taken before
 	turn     int32 // orders attestations; grows with each attempt, whatever Temporal counts
 	started  evidence.Time

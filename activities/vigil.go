@@ -88,8 +88,8 @@ func (v *vigil) holdOrders(ctx context.Context) {
 	defer unfollow()
 	concerns := v.j.s.concerns(v.j.decision, v.j.signed)
 	for {
-		stops, changed := news()
-		if order := stopping(stops, concerns); order != nil && defence.Stands(defence.GuardObeys) {
+		orders, changed := news()
+		if order := orders.stopping(v.j.decision.Orders.Seq, concerns); order != nil && defence.Stands(defence.GuardObeys) {
 			check, _ := causeOf(order)
 			v.cancel(&orderedError{check})
 			return

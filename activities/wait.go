@@ -13,36 +13,55 @@ import (
 // it must be: it was not decided, somebody refused, the approvals are there,
 // or the wait is over.
 func (c *Control) stillWaits(x *execution, id string) *contract.Wait {
-	d, rec := x.lineage.Waiting(id)
+	d, _ := x.lineage.Waiting(id)
 	if d == nil {
 		return nil
 	}
-	now, said, by := c.now(&x.lineage), x.lineage.Said(id), x.lineage.Requester()
+	w := c.waits(x, id)
+	now, said := c.now(&x.lineage), x.lineage.Said(id)
+	switch {
+	case d.Effect == evidence.Defer && now < d.Again:
+		return w
+	case d.Effect == evidence.Defer || now >= d.Until || said.Refused() != nil:
+		return nil
+	}
+	ungranted := func(r evidence.RuleResult) bool {
+		return r.Effect == evidence.StepUp && !r.Granted(said, x.lineage.Requester(), now)
+	}
+	if !slices.ContainsFunc(d.Rules, ungranted) {
+		return nil
+	}
+	return w
+}
+
+// waits says how a step waits by its newest decision, which is one to wait. An
+// approval by somebody whose clock is ahead counts from the time that it
+// states: then the step is asked for again.
+func (c *Control) waits(x *execution, id string) *contract.Wait {
+	d, rec := x.lineage.Waiting(id)
 	w := &contract.Wait{Step: id, Effect: d.Effect, Decision: rec.Digest, At: d.Until, Until: d.Until, Reason: d.Reason}
 	if d.Effect == evidence.Defer {
 		w.At = d.Again
-		if now >= d.Again {
-			return nil
-		}
 		return w
 	}
-	if now >= d.Until || said.Refused() != nil {
-		return nil
+	now, said, by := c.now(&x.lineage), x.lineage.Said(id), x.lineage.Requester()
+	counts := now // from when on everything that was said counts
+	for _, r := range said {
+		if at := r.Predicate.When(); at > now {
+			w.At, counts = min(w.At, at), max(counts, at)
+		}
 	}
 	for i := range d.Rules {
 		r := &d.Rules[i]
-		if r.Effect != evidence.StepUp || r.Granted(said, by, now) {
+		if r.Effect != evidence.StepUp || r.Granted(said, by, counts) {
 			continue
 		}
-		w.Missing = max(w.Missing, said.Missing(r.Ask, by, now))
+		w.Missing = max(w.Missing, said.Missing(r.Ask, by, counts))
 		for _, who := range r.Ask.By {
 			if who != by && !slices.Contains(w.By, who) {
 				w.By = append(w.By, who)
 			}
 		}
-	}
-	if w.Missing == 0 {
-		return nil
 	}
 	return w
 }

@@ -39,6 +39,7 @@ type window struct {
 	last     *evidence.Envelope
 	orders   evidence.Position // up to where they were obeyed
 	looked   bool              // orders were looked at in this window
+	believed uint64            // the version of the trust root by which those were believed
 	outage   bool              // the store did not answer when it was asked last
 	giveUp   time.Time         // until when it may stay away; on the monotonic clock
 }
@@ -347,7 +348,7 @@ func (w *window) obey(ctx context.Context) (*contract.Cause, error) {
 		halt, err := unread(err)
 		return halt, err
 	}
-	if w.looked && orders.head == w.orders {
+	if w.looked && orders.head == w.orders && orders.version == w.believed {
 		return nil, nil
 	}
 	x, err := w.c.open(ctx, w.run)
@@ -357,8 +358,8 @@ func (w *window) obey(ctx context.Context) (*contract.Cause, error) {
 	}
 	defer x.letGo()
 	defer x.release()
-	w.orders, w.looked = orders.head, true
-	order := stopping(orders.stops, w.c.concerned(&x.lineage))
+	w.orders, w.believed, w.looked = orders.head, orders.version, true
+	order := orders.stopping(knownOf(&x.lineage), w.c.concerned(&x.lineage))
 	if order == nil || !defence.Stands(defence.OrdersObeyed) {
 		return nil, nil
 	}

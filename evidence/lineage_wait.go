@@ -129,6 +129,8 @@ func (l *Lineage) addApproval(r *Record, a *Approval) error {
 		return ungoverned(r, "it is about another action, other arguments or other bytes than step %q", a.Step)
 	case a.At < d.At || a.At >= d.Until:
 		return ungoverned(r, "it was not made while step %q waited", a.Step)
+	case l.last >= d.Until:
+		return ungoverned(r, "it came when the wait of step %q was over", a.Step)
 	case s.refused != nil:
 		return ungoverned(r, "step %q was refused before", a.Step)
 	}

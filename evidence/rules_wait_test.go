@@ -147,6 +147,8 @@ func wrongApprovals() []wrongChain {
 			d.Defer(refund)
 			d.Approve(refund, carol, func(a *Approval) { a.Decision = first })
 		}, seal())},
+		{"approval that came when the wait was over", "it came when the wait of step", play(open, stepUp(refund), pass(11*time.Minute), rejection(),
+			approve(refund, carol, func(a *Approval) { a.At = a.At.Add(-5 * time.Minute) }), seal())},
 		on("approval under another grant", pinned, func(a *Approval) { a.Grant = another }),
 		on("approval in another run", pinned, func(a *Approval) { a.Binding.Run = "r" }),
 		on("approval in another epoch", pinned, func(a *Approval) { a.Binding.Epoch++ }),

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
+	"unicode"
 )
 
 // The errors of a [Trust].
@@ -105,6 +107,7 @@ func (v *version) checkKeys() error {
 	if len(v.file.Keys) == 0 {
 		return errors.New("no keys, so nothing could ever be believed")
 	}
+	holders := map[string]string{} // by what is left of them without case
 	for i := range v.file.Keys {
 		k := &v.file.Keys[i]
 		if err := k.check(); err != nil {
@@ -113,6 +116,11 @@ func (v *version) checkKeys() error {
 		if v.keys[k.ID] != nil {
 			return fmt.Errorf("keys[%d]: the key %s stands there twice; a key has one role", i, k.ID)
 		}
+		folded := strings.ToLower(k.Holder())
+		if other := holders[folded]; other != "" && other != k.Holder() {
+			return fmt.Errorf("keys[%d]: %q and %q differ only in case: is that one person, or two?", i, k.Holder(), other)
+		}
+		holders[folded] = k.Holder()
 		v.keys[k.ID] = k
 		v.marked = v.marked || k.Compromised != 0
 	}
@@ -127,6 +135,8 @@ func (k *Key) check() error {
 		return err
 	}
 	switch {
+	case k.Person != "" && !NameFits(k.Person):
+		return fmt.Errorf("%w: a person called %.80q; %s", ErrField, k.Person, nameRule)
 	case k.From <= 0 || (k.Until != 0 && k.Until <= k.From):
 		return fmt.Errorf("%w: valid from %v until %v", ErrField, k.From, k.Until)
 	case k.Compromised < 0:
@@ -137,11 +147,25 @@ func (k *Key) check() error {
 	return nil
 }
 
+// MaxName is how long the name of a key or of a person may be, in bytes.
+const MaxName = 200
+
+const nameRule = "want at most 200 bytes of printable text without spaces at its ends"
+
+// NameFits reports whether name can be that of a key or a person. What cannot
+// be seen is refused: two names that look the same would be two people.
+func NameFits(name string) bool {
+	hidden := func(r rune) bool { return !unicode.IsPrint(r) }
+	return name != "" && len(name) <= MaxName && name == strings.TrimSpace(name) && !strings.ContainsFunc(name, hidden)
+}
+
 // checkPublic checks what ordinary keys and root keys have in common.
 func checkPublic(id, name string, public PublicKey) error {
 	switch {
 	case name == "":
 		return fmt.Errorf("%w: no name", ErrField)
+	case !NameFits(name):
+		return fmt.Errorf("%w: a name %.80q; %s", ErrField, name, nameRule)
 	case len(public) != ed25519.PublicKeySize:
 		return fmt.Errorf("%w: no public key", ErrField)
 	case public.weak():

@@ -29,6 +29,11 @@ func TestNewTrustRefuses(t *testing.T) {
 		{"unknown role", "x", edit(func(k *Key) { k.Role = "root" }), "role"},
 		{"no role", "x", edit(func(k *Key) { k.Role = "" }), "role"},
 		{"no name", "x", edit(func(k *Key) { k.Name = "" }), "no name"},
+		{"a name with a space at its end", "x", edit(func(k *Key) { k.Name += " " }), "printable text without spaces"},
+		{"a name with what cannot be seen", "x", edit(func(k *Key) { k.Name += "\u200b" }), "printable text without spaces"},
+		{"a name too long", "x", edit(func(k *Key) { k.Name = strings.Repeat("x", 201) }), "at most 200 bytes"},
+		{"a person with what cannot be seen", "x", edit(func(k *Key) { k.Person = "an\u00adn" }), "a person called"},
+		{"two people that differ in case only", "x", edit(func(k *Key) { k.Person = strings.ToUpper(evidencetest.Keys()[0].Name) }), "differ only in case"},
 		{"no public key", "x", edit(func(k *Key) { k.Public = nil }), "no public key"},
 		{"short public key", "x", edit(func(k *Key) { k.Public = k.Public[1:] }), "no public key"},
 		{"another key's id", "x", edit(func(k *Key) { k.ID = evidencetest.Keys()[0].ID }), "but the public key's is"},
@@ -129,7 +134,7 @@ func TestParseTrust(t *testing.T) {
 // come back.
 func TestTrustEncode(t *testing.T) {
 	keys := evidencetest.Keys()
-	keys[0].Name = "A <alice@example.org> & \u2028 \""
+	keys[0].Name = "A <alice@example.org> & \""
 	trust, err := NewTrust("<x>", keys)
 	if err != nil {
 		t.Fatal(err)

@@ -27,7 +27,7 @@ func (c caseReader) approval(n *strict.Node, now evidence.Time) *evidence.Record
 	if m.Get("word") != nil {
 		a.Word = evidence.Word(m.String("word"))
 	}
-	if m.Get("by") != nil && !nameFits(by) {
+	if m.Get("by") != nil && !evidence.NameFits(by) {
 		c.doc.Errorf(m.Place("by"), "by: want the name of an approver, got %.60q", by)
 	}
 	if a.Word != evidence.Approve && a.Word != evidence.Refuse {

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/policy/internal/strict"
@@ -15,7 +14,7 @@ const (
 	// MaxApprovers is how many people one rule may ask.
 	MaxApprovers = 64
 	// MaxName is the length of the longest name of an approver, in bytes.
-	MaxName = 200
+	MaxName = evidence.MaxName
 	// MinWait and MaxWait bound how long an approval counts, how long a step
 	// is deferred, and how often it is asked for again.
 	MinWait = time.Second
@@ -31,7 +30,7 @@ func parseAsk(doc *strict.Doc, n *strict.Node, rule string) *evidence.Ask {
 	var by []string
 	for _, item := range m.List("by") {
 		switch {
-		case item.Kind != strict.String || !nameFits(item.Text):
+		case item.Kind != strict.String || !evidence.NameFits(item.Text):
 			problem(doc, item.Pos, rule, "approval.by: want the name of an approver: 1 to %d bytes that can be printed, no space at its ends, got %.60q", MaxName, item.Text)
 		case slices.Contains(by, item.Text):
 			problem(doc, item.Pos, rule, "approval.by: %q stands there twice, and would count once", item.Text)
@@ -78,13 +77,6 @@ func wait(doc *strict.Doc, m strict.Map, rule, in, name string, longest time.Dur
 	}
 	problem(doc, m.Place(name), rule, "%s.%s: want a duration of whole milliseconds from %s to %s, such as 90s or 4h, got %.60q", in, name, brief(MinWait), brief(longest), text)
 	return 0
-}
-
-// nameFits reports whether name can be the holder of a key. What cannot be
-// seen is refused, because two names that look the same would be two people.
-func nameFits(name string) bool {
-	hidden := func(r rune) bool { return !unicode.IsPrint(r) }
-	return name != "" && len(name) <= MaxName && name == strings.TrimSpace(name) && !strings.ContainsFunc(name, hidden)
 }
 
 // brief writes a duration without parts that are zero.

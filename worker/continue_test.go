@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -9,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/evidencetest"
 	"github.com/interlock-run/interlock/worker"
 	"github.com/interlock-run/interlock/worker/workertest"
 	"github.com/interlock-run/interlock/workflows/contract"
@@ -52,6 +54,36 @@ func TestContinues(t *testing.T) {
 		}
 	}
 	require.Equal(t, runs[1:], takeovers)
+}
+
+// TestT21LargeMessages: whoever may signal can send what is no message, and
+// large. The history that it fills is left behind, and what was approved
+// before and after it counts.
+func TestT21LargeMessages(t *testing.T) {
+	f := people(t, workertest.WithConfig(func(c *worker.Config) { c.Control.MaxBytes = 1 << 20 }))
+	run, w := large(t, f)
+	_, err := f.As(evidencetest.Carol).Approve(t.Context(), w, "")
+	require.NoError(t, err)
+	noise := strings.Repeat("x", 300_000)
+	for i := range 12 {
+		require.NoError(t, f.Client.SignalWorkflow(t.Context(), run.GetID(), "", contract.MessageName, noise))
+		require.Eventually(t, func() bool { return len(f.Runs(run)) > i/4 }, time.Minute, 50*time.Millisecond, "it goes on in a new run")
+	}
+	handle, err := f.Client.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
+		WorkflowID: run.GetID(), UpdateName: contract.MessageName, Args: []any{noise}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err == nil {
+		err = handle.Get(t.Context(), nil)
+	}
+	require.ErrorContains(t, err, "no message is", "it does not reach the history")
+	require.Eventually(t, func() bool {
+		_, err := f.As(evidencetest.Dave).Approve(t.Context(), f.Pending(run.GetID(), 1)[0], "")
+		return err == nil
+	}, time.Minute, 50*time.Millisecond)
+	report := f.Verified(run)
+	require.Equal(t, evidence.Completed, report.Verdict)
+	require.Len(t, report.Approvals, 2)
+	require.Greater(t, len(f.Runs(run)), 2)
 }
 
 // TestContinuesWatched checks that a run does not hand over while a step runs,

@@ -209,6 +209,9 @@ func TestGarbageChangesNothing(t *testing.T) {
 					require.NoError(t, f.Client.SignalWorkflow(t.Context(), run.GetID(), "", contract.MessageName, garbage))
 					continue
 				}
+				if name == "long" {
+					continue // is turned away: TestT21LargeMessages
+				}
 				heard := update(t, f, run.GetID(), garbage)
 				require.False(t, heard.Counted)
 				require.NotEmpty(t, heard.Cause.Check)
@@ -216,7 +219,7 @@ func TestGarbageChangesNothing(t *testing.T) {
 		})
 	}
 	require.Equal(t, 2, f.Pending(run.GetID(), 1)[0].Missing)
-	require.Eventually(t, func() bool { return f.Progress(run).Rejected == 2*len(tests) }, 3*time.Minute, 50*time.Millisecond)
+	require.Eventually(t, func() bool { return f.Progress(run).Rejected == 2*len(tests)-1 }, 3*time.Minute, 50*time.Millisecond)
 	for _, name := range []string{evidencetest.Carol, evidencetest.Dave} {
 		_, err := f.As(name).Approve(t.Context(), w, "")
 		require.NoError(t, err)

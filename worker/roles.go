@@ -68,7 +68,7 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 		Authorities: c.Control.Authorities, Recorders: c.Control.Recorders,
 		Policy: bundle, Catalogue: cat, Store: w.store, Probes: probes,
 		Queue: c.Queues.Steps, Terms: c.Control.Terms, Log: c.Log,
-		SearchAttributes: c.Control.SearchAttributes, Process: process, MaxEvents: c.Control.MaxEvents, Outage: c.Control.Outage,
+		SearchAttributes: c.Control.SearchAttributes, Process: process, MaxEvents: c.Control.MaxEvents, MaxBytes: c.Control.MaxBytes, Outage: c.Control.Outage,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

@@ -75,6 +75,9 @@ type Control struct {
 	// MaxEvents is how many events a history may have before an execution
 	// continues as new. Optional: 4,000 by default, 40 to 5,000.
 	MaxEvents int
+	// MaxBytes is the same for the size of the history. Optional: 8 MiB by
+	// default, 1 to 10 MiB.
+	MaxBytes int
 	// Outage is how long executions wait for an evidence store that does not
 	// answer. Optional: by default they do not, and halt. See
 	// [activities.ControlConfig].

@@ -4,13 +4,14 @@ import (
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/workflow"
 
+	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/workflows/contract"
 )
 
 // full reports whether the history is so large that the rest of the execution
 // must go into a new one, and something is left to do.
 func (l *loop) full() bool {
-	if workflow.GetInfo(l.ctx).GetCurrentHistoryLength() < l.ticket.MaxEvents {
+	if !exceeds(l.ctx, l.ticket.MaxEvents, l.ticket.MaxBytes) {
 		return false
 	}
 	for _, s := range l.x.steps {
@@ -21,12 +22,19 @@ func (l *loop) full() bool {
 	return false
 }
 
+// exceeds reports whether the history has as many events or bytes. Results and
+// messages of some size fill it long before there are many events.
+func exceeds(ctx workflow.Context, events, size int) bool {
+	info := workflow.GetInfo(ctx)
+	return info.GetCurrentHistoryLength() >= events || size > 0 && info.GetCurrentHistorySize() >= size
+}
+
 // handOver ends this run's part, as soon as nothing of it runs: no step may be
 // under way, because nobody could say any more whose it is, and no Watch, which
 // would renew the lease of a run that is over.
 func (l *loop) handOver() {
 	switch {
-	case workflow.GetInfo(l.ctx).GetCurrentHistoryLength() >= l.ticket.HardLimit:
+	case exceeds(l.ctx, l.ticket.HardLimit, l.ticket.HardBytes):
 		// Temporal would end the run soon, and nothing of ours would be asked.
 		l.trip(contract.Cause{Check: "history.full", Reason: "the history grew too large while a step ran"})
 	case l.x.running() > 0:
@@ -75,8 +83,13 @@ func (l *loop) leave() {
 	case out.Handover.IsZero():
 		l.trip(contract.Cause{Check: "handover.silent", Reason: "the execution was not handed over"})
 	default:
-		l.x.phase = "continuing"
-		l.x.closeInbox(l.steps)
-		l.next = &contract.Handover{Run: l.x.run, Head: l.x.chain.Next(), Handover: out.Handover, Cancelled: l.ctx.Err() != nil}
+		l.handedOver(out.Handover)
 	}
+}
+
+// handedOver notes that the rest is another run's.
+func (l *loop) handedOver(handover evidence.Digest) {
+	l.x.phase = "continuing"
+	l.x.closeInbox(l.steps)
+	l.next = &contract.Handover{Run: l.x.run, Head: l.x.chain.Next(), Handover: handover, Cancelled: l.ctx.Err() != nil}
 }

@@ -126,6 +126,10 @@ func (l *loop) decide(ready []string) bool {
 	}
 	l.x.recorded(out)
 	l.x.answered(out.Heard)
+	if !out.Handover.IsZero() { // stored before, and the answer was lost
+		l.handedOver(out.Handover)
+		return false
+	}
 	for _, w := range out.Waiting {
 		l.wait(w)
 	}

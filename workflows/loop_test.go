@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/workflow"
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/workflows"
@@ -26,6 +27,41 @@ func entries(envelopes ...evidence.Envelope) (all []contract.Entry) {
 		all = append(all, contract.Entry{Digest: envelopes[i].Digest(), Envelope: &envelopes[i]})
 	}
 	return all
+}
+
+// TestHandoverWhoseAnswerWasLost: the store holds the handover, the workflow
+// task that asked for it is gone, and messages wait now. The activities are
+// stand-ins that answer as the real ones do, which is tested with them.
+func TestHandoverWhoseAnswerWasLost(t *testing.T) {
+	var suite testsuite.WorkflowTestSuite
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(time.Minute)
+	env.SetCurrentHistoryLength(4100)
+	register := func(name string, f any) {
+		env.RegisterActivityWithOptions(f, activity.RegisterOptions{Name: name})
+	}
+	register(contract.Authorize, func(context.Context, evidence.Envelope) (*contract.Admission, error) {
+		return &contract.Admission{Entries: entries(envelope("request"), envelope("grant")), Ticket: &contract.Ticket{
+			Steps: []contract.PlannedStep{{ID: "a", Action: "a", TimeoutMS: 60_000, HeartbeatMS: 60_000, Attempts: 1}}, Queue: "steps",
+			MaxEvents: 4000, HardLimit: 40_000,
+			Terms: evidence.Terms{LeaseMS: 600_000, IntervalMS: 1000, WindowMS: 1000}, Expires: evidence.TimeOf(env.Now().Add(time.Hour)),
+		}}, nil
+	})
+	handed := envelope("handover")
+	var heard int
+	register(contract.Decide, func(_ context.Context, in contract.DecideInput) (*contract.DecideOutput, error) {
+		out := &contract.DecideOutput{Handover: handed.Digest(), Entries: entries(handed)}
+		for range in.Messages {
+			heard++
+			out.Heard = append(out.Heard, contract.Again())
+		}
+		return out, nil
+	})
+	env.RegisterDelayedCallback(func() { env.SignalWorkflow(contract.MessageName, "noise") }, 0)
+	env.ExecuteWorkflow(workflows.GovernedExecution, envelope("request"), (*contract.Handover)(nil))
+	var next *workflow.ContinueAsNewError
+	require.ErrorAs(t, env.GetWorkflowError(), &next)
+	require.Equal(t, 1, heard)
 }
 
 // TestStoredBeforeItCameBack: the store has an outcome before it reaches the

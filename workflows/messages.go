@@ -2,6 +2,7 @@ package workflows
 
 import (
 	"errors"
+	"fmt"
 
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/workflow"
@@ -14,8 +15,12 @@ import (
 // before they reach the history.
 const maxInbox = 100
 
-// errFull turns a message away that could not be heard soon.
-var errFull = errors.New("too many messages wait to be heard: send it again later")
+var (
+	// errFull turns a message away that could not be heard soon.
+	errFull = errors.New("too many messages wait to be heard: send it again later")
+	// errLong turns a message away that is none, so that it fills no history.
+	errLong = fmt.Errorf("longer than %d bytes: no message is", contract.MaxMessage)
+)
 
 // A message is one that waits to be heard, and its answer.
 type message struct {
@@ -68,9 +73,12 @@ func (x *execution) listen(ctx workflow.Context) error {
 		},
 		workflow.UpdateHandlerOptions{
 			Description: "an approval or an order, signed",
-			Validator: func(workflow.Context, converter.RawValue) error {
-				if len(x.inbox.waiting) >= maxInbox {
+			Validator: func(_ workflow.Context, raw converter.RawValue) error {
+				switch {
+				case len(x.inbox.waiting) >= maxInbox:
 					return errFull
+				case len(raw.Payload().GetData()) > contract.MaxMessage:
+					return errLong
 				}
 				return nil
 			},
@@ -98,7 +106,8 @@ func (x *execution) hear(ctx workflow.Context, raw converter.RawValue) (*contrac
 	}
 	switch {
 	case m.heard == nil && x.phase == "continuing":
-		return &contract.Heard{Cause: contract.Cause{Check: contract.CauseContinues, Reason: "the execution continues as another run: send it again"}}, nil
+		again := contract.Again()
+		return &again, nil
 	case m.heard == nil:
 		return &contract.Heard{Cause: contract.Cause{Check: contract.CauseOver, Reason: "the execution takes no more messages"}}, nil
 	}

@@ -87,6 +87,9 @@ type File struct {
 	// MaxEvents is how many events a history may have before its execution
 	// continues as new, 40 to 5000; 4000 by default.
 	MaxEvents int `yaml:"maxEvents"`
+	// MaxBytes is the same for the size of a history, 1048576 to 10485760; 8388608
+	// by default.
+	MaxBytes int `yaml:"maxBytes"`
 	// SearchAttributes says that the Temporal namespace has the search
 	// attributes InterlockVerdict, InterlockPrincipal, InterlockPolicy and
 	// InterlockHaltCause, all of type Keyword. False by default: setting

@@ -171,6 +171,8 @@ type Ticket struct {
 	Signals          uint64           `json:"signals"`   // in the chain so far
 	MaxEvents        int              `json:"maxEvents"` // of a history; then the execution continues as new
 	HardLimit        int              `json:"hardLimit"` // of a history; then it halts
+	MaxBytes         int              `json:"maxBytes"`  // like MaxEvents; 0 is no limit
+	HardBytes        int              `json:"hardBytes"` // like HardLimit; 0 is no limit
 	OutageMS         int64            `json:"outageMs"`  // how long to wait for the evidence store
 }
 

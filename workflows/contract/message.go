@@ -35,8 +35,16 @@ type Heard struct {
 const CheckOther = "order.other"
 
 // Refused reports whether a message was not believed. One that is not about
-// this execution is no such.
-func (h Heard) Refused() bool { return !h.Counted && h.Cause.Check != CheckOther }
+// this execution is no such, nor one that is to be sent again.
+func (h Heard) Refused() bool {
+	return !h.Counted && h.Cause.Check != CheckOther && h.Cause.Check != CauseContinues
+}
+
+// Again is the answer to a message that came while the execution was passing
+// from one run to the next.
+func Again() Heard {
+	return Heard{Cause: Cause{Check: CauseContinues, Reason: "the execution continues as another run: send it again"}}
+}
 
 // A Wait says why a step is not decided for good yet. It is for people and for
 // scheduling; what is signed is the decision.

@@ -79,7 +79,7 @@ func controlConfig(f *config.File) (*worker.Control, error) {
 	}
 	return &worker.Control{
 		Authorities: authorities, Recorders: recorders, Policy: f.Path(f.Policy),
-		Terms: f.Terms(), SearchAttributes: f.SearchAttributes, MaxEvents: f.MaxEvents, Outage: time.Duration(*f.Outage),
+		Terms: f.Terms(), SearchAttributes: f.SearchAttributes, MaxEvents: f.MaxEvents, MaxBytes: f.MaxBytes, Outage: time.Duration(*f.Outage),
 	}, nil
 }
 
