@@ -25,7 +25,7 @@ $(2) && echo "$(1): done in $$(seconds)"
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help demo crash deadman halting dev build test attacks check format tidy vet staticcheck workflowcheck bench benchmarks histories fuzz temporal clean
+.PHONY: help demo crash deadman halting dev build test attacks check format tidy vet staticcheck workflowcheck bench benchmarks histories fuzz release temporal clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,6 +52,10 @@ dev: temporal build ## run everything here, on out/dev: Temporal, control plane,
 
 build: ## build interlockd and interlock into bin/
 	$(call watched,building,go build -o bin/ ./worker/cmd/interlockd ./starter/cmd/interlock)
+
+release: ## build both programs so that others get the same bytes, with checksums and bills of materials
+	$(call watched,compiling the release,go build -o bin/release ./deploy/release)
+	@bin/release $(RELEASE)
 
 test: temporal ## run all tests, with the race detector if there is a C compiler
 	@echo "$(if $(RACE),testing with the race detector,testing without the race detector: there is no C compiler)"

@@ -59,16 +59,12 @@ func (w *Worker) addControl(c Config, cat *catalogue.Catalogue) error {
 	if err != nil {
 		return err
 	}
-	process, err := activities.ThisProcess(c.roles())
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrConfig, err)
-	}
 	act, err := activities.NewControl(activities.ControlConfig{
 		Trust: c.Trust, Authority: c.Control.Authority, Recorder: c.Control.Recorder,
 		Authorities: c.Control.Authorities, Recorders: c.Control.Recorders,
 		Policy: bundle, Catalogue: cat, Store: w.store, Probes: probes,
 		Queue: c.Queues.Steps, Terms: c.Control.Terms, Log: c.Log,
-		SearchAttributes: c.Control.SearchAttributes, Process: process, MaxEvents: c.Control.MaxEvents, MaxBytes: c.Control.MaxBytes, Outage: c.Control.Outage,
+		SearchAttributes: c.Control.SearchAttributes, Process: w.process, MaxEvents: c.Control.MaxEvents, MaxBytes: c.Control.MaxBytes, Outage: c.Control.Outage,
 	})
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)

@@ -110,6 +110,7 @@ type Worker struct {
 	drain   func() // waits for the step worker's last writes
 	trust   *follower
 	log     *zap.Logger
+	process evidence.Process
 	health  *health
 	listens net.Listener // for health; nil for none
 	polls   atomic.Bool  // it runs, and was not told to stop
@@ -139,11 +140,17 @@ func New(ctx context.Context, c Config) (*Worker, error) {
 	if w.trust, err = follow(ctx, c.follower(st)); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	if err := w.build(c, cat); err != nil {
+	if w.process, err = activities.ThisProcess(c.roles()); err != nil {
+		err = fmt.Errorf("%w: %w", ErrConfig, err)
+	} else {
+		err = w.build(c, cat)
+	}
+	if err != nil {
 		w.trust.stop()
 		return nil, errors.Join(err, st.Close())
 	}
 	if err := w.listen(c.Health); err != nil {
+		w.trust.stop()
 		return nil, errors.Join(err, st.Close())
 	}
 	return w, nil
@@ -235,7 +242,8 @@ func (w *Worker) Run(ctx context.Context) error {
 			return errors.Join(fmt.Errorf("couldn't start polling: %w", err), w.Close())
 		}
 	}
-	w.log.Info("working")
+	// What SHA3-512SUMS of a release says of the program that was built.
+	w.log.Info("working", zap.Stringer("executable", w.process.Executable), zap.String("build", w.process.Build))
 	w.polls.Store(true)
 	<-ctx.Done()
 	w.polls.Store(false)

@@ -31,7 +31,7 @@ func main() {
 }
 
 func run(ctx context.Context, out string, platforms []string) error {
-	r := &release{source: ".", out: out, sbom: true, say: func(s string) { fmt.Println(s) }}
+	r := &release{source: ".", programs: programs, out: out, sbom: true, say: func(s string) { fmt.Println(s) }}
 	for _, p := range platforms {
 		if err := r.add(p); err != nil {
 			return err

@@ -33,6 +33,7 @@ func (p platform) String() string { return p.os + "-" + p.arch }
 // A release is one build of all programs.
 type release struct {
 	source    string // the root of the module, in a clone
+	programs  []string
 	out       string
 	sbom      bool
 	platforms []platform
@@ -66,7 +67,7 @@ func (r *release) make(ctx context.Context) error {
 	defer func() { _ = os.RemoveAll(work) }() // gone, or of no use
 	var files []string
 	for _, p := range r.platforms {
-		for _, program := range programs {
+		for _, program := range r.programs {
 			made, err := r.build(ctx, work, p, program)
 			if err != nil {
 				return err
