@@ -48,8 +48,9 @@ func TestHandoverWhoseAnswerWasLost(t *testing.T) {
 		}}, nil
 	})
 	handed := envelope("handover")
-	var heard int
+	var asked, heard int
 	register(contract.Decide, func(_ context.Context, in contract.DecideInput) (*contract.DecideOutput, error) {
+		asked++
 		out := &contract.DecideOutput{Handover: handed.Digest(), Entries: entries(handed)}
 		for range in.Messages {
 			heard++
@@ -62,6 +63,7 @@ func TestHandoverWhoseAnswerWasLost(t *testing.T) {
 	var next *workflow.ContinueAsNewError
 	require.ErrorAs(t, env.GetWorkflowError(), &next)
 	require.Equal(t, 1, heard)
+	require.Equal(t, 1, asked, "nothing is asked of a run that has handed over")
 }
 
 // TestStoredBeforeItCameBack: the store has an outcome before it reaches the

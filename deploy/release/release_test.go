@@ -63,7 +63,7 @@ func TestPlatforms(t *testing.T) {
 func releaseOf(dir string) *release {
 	return &release{
 		source: dir, out: filepath.Join(dir, "out", "release"), say: func(string) {},
-		programs: programs[:1], // the other one is built in the same way, from more packages
+		programs:  programs[:1], // the other one is built in the same way, from more packages
 		platforms: []platform{{runtime.GOOS, runtime.GOARCH}},
 	}
 }

@@ -4,12 +4,14 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/deploy/devserver/devservertest"
+	"github.com/interlock-run/interlock/evidence"
 )
 
 // TestT23RolesApart starts what interlock init --apart makes, in the order that
@@ -28,7 +30,7 @@ func TestT23RolesApart(t *testing.T) {
 		working, code := d.goes(t)
 		require.True(t, working, "%s ended with %d:\n%s", role, code, d.out.String())
 		require.NotContains(t, d.out.String(), together)
-		require.Contains(t, d.out.String(), `"executable":"`+ours+`"`, "it says what it is")
+		require.Eventually(t, func() bool { return strings.Contains(d.out.String(), `"executable":"`+ours+`"`) }, time.Minute, 20*time.Millisecond, "it says what it is")
 	}
 	for file, want := range map[string]int{"request.yaml": 0, "request-denied.yaml": 10} {
 		cmd := exec.Command(cli, "start", "--config", dir+"/principal", dir+"/principal/"+file)
