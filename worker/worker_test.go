@@ -1,12 +1,17 @@
 package worker_test
 
 import (
+	"os"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/interlock-run/interlock/deploy/devserver/devservertest"
 	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/worker"
 	"github.com/interlock-run/interlock/worker/workertest"
 )
 
@@ -46,4 +51,17 @@ func TestEndings(t *testing.T) {
 			require.Len(t, f.World.Effects(), before+tt.effects)
 		})
 	}
+}
+
+// TestT32SaysWhatItIs: a worker's log names the digest of the program that
+// runs, as a release lists it.
+func TestT32SaysWhatItIs(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	workertest.New(t, workertest.WithConfig(func(c *worker.Config) { c.Log = zap.New(core) }))
+	require.Eventually(t, func() bool { return logs.FilterMessage("working").Len() == 1 }, time.Minute, 20*time.Millisecond)
+	exe, err := os.Executable()
+	require.NoError(t, err)
+	program, err := os.ReadFile(exe)
+	require.NoError(t, err)
+	require.Equal(t, evidence.FileDigest(program).String(), logs.FilterMessage("working").All()[0].ContextMap()["executable"])
 }
