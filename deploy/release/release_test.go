@@ -25,12 +25,14 @@ func TestT32SameCommitSameBytes(t *testing.T) {
 	for _, sums := range []string{"SHA256SUMS", "SHA3-512SUMS"} {
 		require.Equal(t, read(t, here, sums), read(t, there, sums))
 	}
+	goroot, err := exec.Command("go", "env", "GOROOT").Output()
+	require.NoError(t, err)
 	for line := range strings.Lines(read(t, here, "SHA3-512SUMS")) {
 		sum, name, ok := strings.Cut(strings.TrimSpace(line), " *")
 		require.True(t, ok)
 		program := read(t, here, name)
 		require.Equal(t, fmt.Sprintf("%x", sha3.Sum512([]byte(program))), sum)
-		for _, trace := range []string{here, os.TempDir() + "/", runtime.GOROOT()} {
+		for _, trace := range []string{here, os.TempDir() + "/", strings.TrimSpace(string(goroot))} {
 			require.False(t, strings.Contains(program, trace), "%s names %s", name, trace)
 		}
 	}
