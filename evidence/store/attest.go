@@ -50,9 +50,8 @@ func (s *Store) Attest(ctx context.Context, a Attestation) error {
 		if first {
 			query = sqlAddAttestation
 		}
-		_, err = t.exec(context.Background(), query,
+		return t.one("keep an attestation", query,
 			id, a.Step, a.Attempt, int64(a.Counter), c.payloadType, c.payload, c.signatures)
-		return unavailable("keep an attestation", err)
 	})
 }
 

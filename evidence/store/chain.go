@@ -67,8 +67,7 @@ func (t *tx) consume(run Run, n *Nonce) error {
 	case err != nil:
 		return err
 	case len(by) == 0:
-		_, err := t.exec(context.Background(), sqlAddNonce, n.Principal, n.Value, id, int64(n.Expires))
-		return unavailable("consume a nonce", err)
+		return t.one("consume a nonce", sqlAddNonce, n.Principal, n.Value, id, int64(n.Expires))
 	case by[0] != id:
 		return fmt.Errorf("%w: principal %.60q", ErrNonceUsed, n.Principal)
 	}
@@ -94,10 +93,9 @@ func (t *tx) append(run Run, at evidence.Position, links []link) error {
 		}
 	}
 	for _, l := range links {
-		_, err := t.exec(context.Background(), sqlAddRecord,
-			id, int64(l.seq), l.link[:], l.payloadType, l.payload, l.signatures)
+		err := t.one("append a record", sqlAddRecord, id, int64(l.seq), l.link[:], l.payloadType, l.payload, l.signatures)
 		if err != nil {
-			return unavailable("append a record", err)
+			return err
 		}
 	}
 	return nil

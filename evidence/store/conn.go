@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"sync"
 	"time"
 )
@@ -91,6 +92,20 @@ func (p *prepared) exec(ctx context.Context, query string, args ...any) (sql.Res
 		return nil, err
 	}
 	return s.ExecContext(ctx, p.handed(args)...)
+}
+
+// one runs a statement that writes exactly one row. One that the database took,
+// and then did something else, as a trigger can make it, is no write.
+func (p *prepared) one(what, query string, args ...any) error {
+	result, err := p.exec(context.Background(), query, args...)
+	if err != nil {
+		return unavailable(what, err)
+	}
+	n, err := result.RowsAffected()
+	if err == nil && n != 1 {
+		err = fmt.Errorf("%w: %d rows", errNotWritten, n)
+	}
+	return unavailable(what, err)
 }
 
 // retries is how often a query is sent again whose connection was lost.

@@ -73,8 +73,7 @@ func (t *tx) handOver(from, to Run, handover evidence.Digest) error {
 	if err != nil {
 		return err
 	}
-	_, err = t.exec(context.Background(), sqlAddHandover, handover[:], id)
-	return unavailable("consume a handover", err)
+	return t.one("consume a handover", sqlAddHandover, handover[:], id)
 }
 
 // unused reports whether handover can be consumed.
@@ -126,6 +125,9 @@ func (t *tx) addRun(run Run, root sql.NullInt64) (int64, error) {
 	err := t.scan(context.Background(), func(r *sql.Rows) error {
 		return r.Scan(&id)
 	}, sqlAddRun, run.Namespace, run.Workflow, run.Run, root)
+	if err == nil && id == 0 {
+		err = errNotWritten
+	}
 	return id, unavailable("add a run", err)
 }
 

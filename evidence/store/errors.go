@@ -38,7 +38,8 @@ var (
 	// ErrUnavailable means that the store could not answer, or could not put
 	// a write on disk: file read-only, gone or replaced, disk full, another
 	// process holding the lock, store closed, context over while waiting,
-	// server away, restarted, set not to flush, or without rights for this user.
+	// server away, restarted, set not to flush, or without rights for this user,
+	// a write that was taken and not made.
 	// Whoever needs the write must not go on without it.
 	ErrUnavailable = errors.New("evidence store is unavailable")
 	// ErrVersion means that the file or database has a schema that this program does not
@@ -51,6 +52,10 @@ var errReadOnly = errors.New("it was opened for reading only")
 
 // errClosed is why a closed store refuses everything.
 var errClosed = errors.New("it is closed")
+
+// errNotWritten is why a write is not acknowledged that the database did not
+// refuse.
+var errNotWritten = errors.New("the database took a write of one row and did not make it")
 
 // unavailable turns an error of the database, or of a context, into one that
 // wraps both [ErrUnavailable] and err. It returns nil for nil.

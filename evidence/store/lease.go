@@ -77,7 +77,5 @@ func (t *tx) setLease(id int64, first bool, lease evidence.Lease, c columns) err
 	if first {
 		query = sqlAddLease
 	}
-	_, err := t.exec(context.Background(), query,
-		id, int64(lease.Number), int64(lease.Until), c.payloadType, c.payload, c.signatures)
-	return unavailable("renew a lease", err)
+	return t.one("renew a lease", query, id, int64(lease.Number), int64(lease.Until), c.payloadType, c.payload, c.signatures)
 }

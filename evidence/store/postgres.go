@@ -147,8 +147,15 @@ func (s *server) pool(m mode, n int) *sql.DB {
 	return db
 }
 
-// plain connects without time limits of its own, to bring the schema up to date.
-func (s *server) plain() driver.Connector { return s.connector(s.config.Copy()) }
+// plain connects without time limits of its own, to bring the schema up to
+// date. Whoever does that has the rights of an administrator, so no name means
+// anything but PostgreSQL's own: a function that somebody put into the schema
+// would run with them.
+func (s *server) plain() driver.Connector {
+	config := s.config.Copy()
+	config.RuntimeParams["search_path"] = "pg_catalog, pg_temp"
+	return s.connector(config)
+}
 
 func (s *server) connector(config *pgx.ConnConfig) driver.Connector {
 	return stdlib.GetConnector(*config, stdlib.OptionAfterConnect(s.meet))
@@ -183,6 +190,9 @@ func openServer(ctx context.Context, target string, o options) (*Store, error) {
 		return nil, err
 	}
 	if err := s.migrate(ctx); err != nil {
+		return nil, err
+	}
+	if err := s.checked(ctx); err != nil {
 		return nil, err
 	}
 	writeDB, readDB := s.pool(modeWrite, 1), s.pool(modeRead, readers)

@@ -42,17 +42,49 @@ BEGIN
 	END LOOP;
 END $$`
 
+	// pgOthers takes every right in the schema from those who are neither its
+	// owner nor a group: what default privileges gave, or somebody, some day.
+	// CASCADE takes what they passed on.
+	pgOthers = `
+	FOR it IN
+		SELECT what, grantee FROM (
+			SELECT 'SCHEMA interlock' AS what, nspowner AS owner, nspacl AS acl FROM pg_namespace WHERE nspname = 'interlock'
+			UNION ALL
+			SELECT format(CASE relkind WHEN 'S' THEN 'SEQUENCE interlock.%I' ELSE 'TABLE interlock.%I' END, relname), relowner, relacl
+				FROM pg_class WHERE relnamespace = 'interlock'::regnamespace
+			UNION ALL
+			SELECT format('TABLE interlock.%I', relname), relowner, attacl
+				FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid WHERE relnamespace = 'interlock'::regnamespace
+			UNION ALL
+			SELECT 'ROUTINE ' || pg_proc.oid::regprocedure::text, proowner, coalesce(proacl, acldefault('f', proowner))
+				FROM pg_proc WHERE pronamespace = 'interlock'::regnamespace
+			UNION ALL
+			SELECT CASE defaclobjtype WHEN 'r' THEN 'TABLES' WHEN 'S' THEN 'SEQUENCES' WHEN 'f' THEN 'FUNCTIONS' ELSE 'TYPES' END,
+				defaclrole, defaclacl
+				FROM pg_default_acl WHERE defaclnamespace = 'interlock'::regnamespace AND pg_get_userbyid(defaclrole) = current_user
+		) AS things, aclexplode(acl)
+		WHERE grantee <> owner AND grantee NOT IN (SELECT oid FROM pg_roles WHERE rolname IN ('interlock_control', 'interlock_steps', 'interlock_reader'))
+			OR grantee <> owner AND what NOT LIKE '% %'
+		GROUP BY what, grantee
+	LOOP
+		EXECUTE CASE WHEN it.what LIKE '% %' THEN '' ELSE 'ALTER DEFAULT PRIVILEGES IN SCHEMA interlock ' END
+			|| format('REVOKE ALL ON %s FROM %s CASCADE', it.what,
+				CASE it.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(it.grantee)) END);
+	END LOOP;`
+
+	pgRevoke = `DO $$ DECLARE it record; BEGIN ` + pgOthers + ` END $$`
+
 	pgGrants = `DO $$
 DECLARE
+	it record;
 	name text;
 	everyone text[] := ARRAY(SELECT rolname FROM pg_roles WHERE rolname IN ('interlock_control', 'interlock_steps', 'interlock_reader'));
-BEGIN
-	REVOKE ALL ON SCHEMA interlock FROM PUBLIC;
-	REVOKE ALL ON ALL TABLES IN SCHEMA interlock FROM PUBLIC;
+BEGIN` + pgOthers + `
 	FOREACH name IN ARRAY everyone LOOP
-		EXECUTE format('REVOKE ALL ON SCHEMA interlock FROM %I', name);
-		EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA interlock FROM %I', name);
-		EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA interlock FROM %I', name);
+		EXECUTE format('REVOKE ALL ON SCHEMA interlock FROM %I CASCADE', name);
+		EXECUTE format('REVOKE ALL ON ALL TABLES IN SCHEMA interlock FROM %I CASCADE', name);
+		EXECUTE format('REVOKE ALL ON ALL SEQUENCES IN SCHEMA interlock FROM %I CASCADE', name);
+		EXECUTE format('REVOKE ALL ON ALL FUNCTIONS IN SCHEMA interlock FROM %I CASCADE', name);
 		EXECUTE format('GRANT USAGE ON SCHEMA interlock TO %I', name);
 		EXECUTE format('GRANT SELECT ON ALL TABLES IN SCHEMA interlock TO %I', name);
 	END LOOP;
@@ -114,14 +146,19 @@ func Prepare(ctx context.Context, target string) error {
 		return err
 	}
 	return s.exclusive(ctx, func(db *sql.DB) error {
+		if err := s.ours(ctx, db, false); err != nil {
+			return err
+		}
 		if _, err := db.ExecContext(ctx, pgGroups); codeOf(err) == notAllowed {
 			return fmt.Errorf("%w: %s may not create the group roles; whoever may must run: CREATE ROLE %s NOLOGIN; CREATE ROLE %s NOLOGIN; CREATE ROLE %s NOLOGIN",
 				ErrUnavailable, s.config.User, GroupControl, GroupSteps, GroupReader)
 		} else if err != nil {
 			return unavailable("create the group roles", err)
 		}
-		_, err := db.ExecContext(ctx, pgGrants)
-		return unavailable("give the group roles their rights", err)
+		if _, err := db.ExecContext(ctx, pgGrants); err != nil {
+			return unavailable("give the group roles their rights", err)
+		}
+		return s.unchanged(ctx, db)
 	})
 }
 
@@ -164,7 +201,7 @@ func (s *server) version(ctx context.Context) (version int64, err error) {
 	case versions == 0:
 		return 0, nil
 	}
-	err = db.QueryRowContext(ctx, sqlVersion).Scan(&version)
+	err = db.QueryRowContext(ctx, pgVersion).Scan(&version)
 	if codeOf(err) == notAllowed || codeOf(err) == notVisible {
 		return 0, fmt.Errorf("%w: %s has no rights in %s: GRANT %s, %s or %s to it (see interlockd store prepare)",
 			ErrUnavailable, s.config.User, s.name, GroupControl, GroupSteps, GroupReader)
@@ -193,11 +230,24 @@ func (s *server) exclusive(ctx context.Context, do func(*sql.DB) error) error {
 // up runs the migrations, and gives groups that are there their rights in what
 // is new.
 func (s *server) up(ctx context.Context, db *sql.DB) error {
+	have, err := s.version(ctx)
+	if err != nil || have == newest(postgresFiles) {
+		return err // somebody else was quicker
+	}
 	if _, err := db.ExecContext(ctx, `CREATE SCHEMA IF NOT EXISTS interlock`); err != nil {
 		return err
 	}
+	if err := s.ours(ctx, db, have == 0); err != nil {
+		return err
+	}
+	if _, err := db.ExecContext(ctx, pgRevoke); err != nil { // before there is anything to have rights in
+		return err
+	}
+	if err := s.ours(ctx, db, have == 0); err != nil { // nor has anybody made something meanwhile
+		return err
+	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, postgresFiles,
-		goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
+		goose.WithTableName(pgVersions), goose.WithLogger(goose.NopLogger()), goose.WithDisableGlobalRegistry(true))
 	if err != nil {
 		return err
 	}
@@ -208,5 +258,5 @@ func (s *server) up(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return errors.Join(errors.New("couldn't give the group roles their rights"), err)
 	}
-	return nil
+	return s.unchanged(ctx, db)
 }

@@ -120,14 +120,11 @@ func (t *tx) taking(run Run, step string) (now taking, err error) {
 }
 
 func (t *tx) addSlot(id int64, slot Slot) error {
-	_, err := t.exec(context.Background(), sqlAddSlot,
-		id, slot.Step, slot.Decision[:], slot.Key, slot.Worker, int64(slot.At))
-	return unavailable("take a slot", err)
+	return t.one("take a slot", sqlAddSlot, id, slot.Step, slot.Decision[:], slot.Key, slot.Worker, int64(slot.At))
 }
 
 func (t *tx) addOutcome(id int64, step string, c columns) error {
-	_, err := t.exec(context.Background(), sqlAddOutcome, id, step, c.payloadType, c.payload, c.signatures)
-	return unavailable("add an outcome", err)
+	return t.one("add an outcome", sqlAddOutcome, id, step, c.payloadType, c.payload, c.signatures)
 }
 
 // slots reads rows of sqlSelectSlots, all of run.

@@ -99,7 +99,7 @@ const (
 
 	sqlRuns  = `SELECT namespace, workflow, run FROM runs WHERE workflow = ? AND namespace <> '' ORDER BY id DESC`
 	sqlList  = `SELECT namespace, workflow, run FROM runs WHERE namespace <> '' ORDER BY id DESC LIMIT ?`
-	sqlPulse = `UPDATE pulse SET beats = beats + 1 WHERE id = 1`
+	sqlPulse = `UPDATE pulse SET beats = CASE WHEN beats < 1000000000 THEN beats + 1 ELSE 0 END WHERE id = 1`
 
 	sqlStamp = `UPDATE clock SET seen = ?1 WHERE id = 1 AND seen < ?1`
 	sqlSeen  = `SELECT seen FROM clock WHERE id = 1`

@@ -64,8 +64,7 @@ func (s *Store) runs(ctx context.Context, query string, arg any) ([]Run, error) 
 // Ping proves that a write would reach the disk, by making one.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.write(ctx, func(t *tx) error {
-		_, err := t.exec(context.Background(), sqlPulse)
-		return unavailable("write a pulse", err)
+		return t.one("write a pulse", sqlPulse)
 	})
 }
 

@@ -136,6 +136,22 @@ BEGIN
 END $$;
 -- +goose StatementEnd
 
+-- clock_not_ahead refuses a time that has not come yet: it moves forward only, so
+-- that one process with a wrong clock, or a bad intention, would stop all others
+-- for good.
+-- +goose StatementBegin
+CREATE FUNCTION interlock.clock_not_ahead() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NEW.seen > extract(epoch FROM clock_timestamp()) * 1000 + 60000 THEN
+        RAISE EXCEPTION 'the clock of this process is more than a minute ahead of the one of the database server'
+            USING ERRCODE = 'restrict_violation', DETAIL = format('%s ms since 1970, the server has %s',
+                NEW.seen, (extract(epoch FROM clock_timestamp()) * 1000)::bigint);
+    END IF;
+    RETURN NEW;
+END $$;
+-- +goose StatementEnd
+
 -- Triggers fire always: also in a session that plays the part of a replica.
 -- +goose StatementBegin
 DO $$
@@ -171,6 +187,9 @@ CREATE TRIGGER forward BEFORE UPDATE ON interlock.attestations FOR EACH ROW
 CREATE TRIGGER forward BEFORE UPDATE ON interlock.clock FOR EACH ROW
     WHEN (NEW.id <> OLD.id OR NEW.seen < OLD.seen)
     EXECUTE FUNCTION interlock.refuse('only move forward');
+
+CREATE TRIGGER not_ahead BEFORE UPDATE ON interlock.clock
+    FOR EACH ROW EXECUTE FUNCTION interlock.clock_not_ahead();
 
 -- +goose StatementBegin
 DO $$
