@@ -188,15 +188,15 @@ func TestT09ForgedResult(t *testing.T) {
 				f, startSteps := roles(t, workertest.WithPolicy(believing), workertest.WithTerms(patient))
 				run := f.Begin(workertest.Step("a", "desk.wait", `{}`), workertest.Step("b", "desk.pay", `{"amount":1}`, "a"))
 				o := orderOf(t, f, run, "a")
-				var token []byte
-				if tt.stolen {
-					token = runStepTask(t, f)
+				forged := outcomeOf(t, o, evidencetest.Stranger)
+				if tt.stolen { // at once: nobody heartbeats for the task
+					tt.deliver(t, f, run, o, runStepTask(t, f), forged)
 				}
 				startSteps()
 				if !tt.stolen {
 					f.World.Await(t)
+					tt.deliver(t, f, run, o, nil, forged)
 				}
-				tt.deliver(t, f, run, o, token, outcomeOf(t, o, evidencetest.Stranger))
 				_, _ = f.Wait(run)
 				return f, run
 			}
