@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -115,6 +116,8 @@ func testOrdersAndTakers(t *testing.T, open opener) {
 					return
 				case errors.Is(err, store.ErrOrders):
 					return
+				case errors.Is(err, store.ErrUnavailable):
+					continue // two writers of one file can starve each other, and take nothing then
 				case err != nil:
 					t.Error(err)
 					return
@@ -124,10 +127,13 @@ func testOrdersAndTakers(t *testing.T, open opener) {
 		})
 	}
 	for taken.Load() < 200 && !t.Failed() {
-		require.NoError(t, stores[0].Ping(ctx))
+		time.Sleep(time.Millisecond)
 	}
-	_, err := stores[0].Begin(ctx, store.Orders, nil, envelope("stop"))
-	require.NoError(t, err)
+	err := store.ErrUnavailable
+	for errors.Is(err, store.ErrUnavailable) {
+		_, err = stores[0].Begin(ctx, store.Orders, nil, envelope("stop"))
+	}
+	require.True(t, err == nil || errors.Is(err, store.ErrConflict), "%v: it was not given", err) // an answer may be lost
 	ordered.Store(true)
 	wg.Wait()
 }
