@@ -117,7 +117,7 @@ func TestOrderCommands(t *testing.T) {
 	out, _ := c.run(0, "orders")
 	require.Equal(t, "no order is in force; 0 were given\n", out)
 	_, errs := c.run(2, "kill", "--all", "--reason", "fire drill")
-	require.Contains(t, errs, "then add --yes")
+	require.Contains(t, errs, "add --yes")
 	_, errs = c.run(2, "kill", "--policy", "desk", "--reason", "x", "--sign-with", "carol.pem")
 	require.Contains(t, errs, "has role approver, not revoker")
 
