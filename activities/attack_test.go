@@ -223,7 +223,7 @@ func TestT09OutcomeWithABrokenSignature(t *testing.T) {
 	require.NoError(t, err)
 	p.follow(out.Entries)
 	st := p.store.(*store.Store)
-	_, err = st.Take(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: out.Allowed[0].Decision, Key: "k", Worker: evidencetest.Worker, At: 1})
+	_, err = st.Fence(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: out.Allowed[0].Decision, Key: "k", Worker: evidencetest.Worker, At: 1})
 	require.NoError(t, err)
 	genuine := p.outcome(out.Allowed[0], evidence.StatusFailed, "x")
 	require.NoError(t, st.Finish(t.Context(), testRun, "a", genuine))

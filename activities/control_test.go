@@ -404,7 +404,7 @@ func TestSealJudgesByTheRecords(t *testing.T) {
 	require.NoError(t, err)
 	p.follow(out.Entries)
 	d := out.Allowed[0].Decision
-	_, err = p.store.(*store.Store).Take(t.Context(), store.Slot{
+	_, err = p.store.(*store.Store).Fence(t.Context(), store.Slot{
 		Run: testRun, Step: "a", Decision: d, Key: evidence.IdempotencyKey(p.all[0].Digest(), "a"), Worker: evidencetest.Worker, At: 1,
 	})
 	require.NoError(t, err)
@@ -421,7 +421,7 @@ func TestSealFindsALostOutcome(t *testing.T) {
 	require.NoError(t, err)
 	p.follow(out.Entries)
 	st := p.store.(*store.Store)
-	_, err = st.Take(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: out.Allowed[0].Decision, Key: "k", Worker: evidencetest.Worker, At: 1})
+	_, err = st.Fence(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: out.Allowed[0].Decision, Key: "k", Worker: evidencetest.Worker, At: 1})
 	require.NoError(t, err)
 	require.NoError(t, st.Finish(t.Context(), testRun, "a", p.outcome(out.Allowed[0], evidence.StatusFailed, "x")))
 	p.sealed(t, contract.SealInput{}, evidence.Failed, "x")
@@ -515,7 +515,7 @@ func TestSealFencesWhatHasNotBegun(t *testing.T) {
 	require.NoError(t, err)
 	p.follow(out.Entries)
 	p.sealed(t, contract.SealInput{}, evidence.Cancelled, evidence.CauseCancelled)
-	slot, err := p.store.Take(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: out.Allowed[0].Decision, Worker: evidencetest.Worker})
+	slot, err := p.store.Fence(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: out.Allowed[0].Decision, Worker: evidencetest.Worker})
 	require.ErrorIs(t, err, store.ErrTaken)
 	require.Equal(t, "(sealed)", slot.Worker)
 }

@@ -25,7 +25,7 @@ type Records interface {
 	Continue(context.Context, store.Run, store.Run, evidence.Position, evidence.Digest, ...evidence.Envelope) (evidence.Position, error)
 	Records(context.Context, store.Run, uint64) ([]store.Record, error)
 	Head(context.Context, store.Run) (evidence.Position, error)
-	Take(context.Context, store.Slot) (store.Slot, error)
+	Fence(context.Context, store.Slot) (store.Slot, error)
 	Slots(context.Context, store.Run) ([]store.Slot, error)
 	Renew(context.Context, store.Run, evidence.Lease, evidence.Envelope) error
 	Lease(context.Context, store.Run) (evidence.Lease, evidence.Envelope, error)

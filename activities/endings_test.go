@@ -72,7 +72,7 @@ func (p *plane) take(t *testing.T, work contract.Work) *evidence.Record {
 	t.Helper()
 	rec := p.record(work)
 	d := rec.Predicate.(*evidence.Decision)
-	_, err := p.store.Take(t.Context(), store.Slot{Run: testRun, Step: d.Step, Decision: rec.Digest, Key: d.Key, Worker: evidencetest.Worker, At: d.At})
+	_, err := p.store.Fence(t.Context(), store.Slot{Run: testRun, Step: d.Step, Decision: rec.Digest, Key: d.Key, Worker: evidencetest.Worker, At: d.At})
 	require.NoError(t, err)
 	return rec
 }
@@ -136,7 +136,7 @@ func TestWatchEndsWithTheSeal(t *testing.T) {
 	rec := p.record(work)
 	d := rec.Predicate.(*evidence.Decision)
 	st := p.store.(*store.Store)
-	_, err := st.Take(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: rec.Digest, Key: d.Key, Worker: evidencetest.Worker, At: d.At})
+	_, err := st.Fence(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: rec.Digest, Key: d.Key, Worker: evidencetest.Worker, At: d.At})
 	require.NoError(t, err)
 	in := contract.WatchInput{Head: p.head, Number: 1, Binding: ticket.Binding}
 	watched := make(chan *contract.WatchOutput, 1)
@@ -167,7 +167,7 @@ func TestRollCallOfFinishedSteps(t *testing.T) {
 	rec := p.record(work)
 	d := rec.Predicate.(*evidence.Decision)
 	st := p.store.(*store.Store)
-	_, err := st.Take(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: rec.Digest, Key: d.Key, Worker: evidencetest.Worker, At: d.At})
+	_, err := st.Fence(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: rec.Digest, Key: d.Key, Worker: evidencetest.Worker, At: d.At})
 	require.NoError(t, err)
 	done := p.outcome(work, evidence.StatusDone, "")
 	out, err := p.decide([]string{"b"}, done)

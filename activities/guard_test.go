@@ -418,12 +418,12 @@ func taken(name string) func(*testing.T, *desk) {
 
 // fence takes the slot as the recorder does when it seals.
 func fence(t *testing.T, d *desk) {
-	_, err := d.store.Take(t.Context(), store.Slot{Run: testRun, Step: "s", Decision: d.decision.Digest(), Key: d.signed.Key, Worker: "(sealed)", At: d.signed.At})
+	_, err := d.store.Fence(t.Context(), store.Slot{Run: testRun, Step: "s", Decision: d.decision.Digest(), Key: d.signed.Key, Worker: "(sealed)", At: d.signed.At})
 	require.NoError(t, err)
 }
 
 func takenForAnother(t *testing.T, d *desk) {
-	_, err := d.store.Take(t.Context(), store.Slot{Run: testRun, Step: "s", Decision: evidence.FileDigest(nil), Key: d.signed.Key, Worker: evidencetest.Worker, At: d.signed.At})
+	_, err := d.store.Fence(t.Context(), store.Slot{Run: testRun, Step: "s", Decision: evidence.FileDigest(nil), Key: d.signed.Key, Worker: evidencetest.Worker, At: d.signed.At})
 	require.NoError(t, err)
 }
 

@@ -69,7 +69,7 @@ func (j *job) refused(ctx context.Context, err error) (*contract.RunOutput, erro
 		return nil, err // cancelled while it waited; Seal looks at the slot
 	}
 	slot, err := j.s.c.Store.Take(ctx, store.Slot{
-		Run: j.run, Step: j.decision.Step, Decision: j.digest, Key: j.decision.Key, Worker: fenced, At: j.started, Orders: anyOrders,
+		Run: j.run, Step: j.decision.Step, Decision: j.digest, Place: j.decision.Position, Key: j.decision.Key, Worker: fenced, At: j.started, Orders: anyOrders,
 	})
 	switch {
 	case err == nil:
@@ -127,7 +127,7 @@ func (j *job) take(ctx context.Context) (*contract.RunOutput, error) {
 func (j *job) takeSlot(ctx context.Context) (slot store.Slot, err error) {
 	for range 10 {
 		slot, err = j.s.c.Store.Take(ctx, store.Slot{
-			Run: j.run, Step: j.decision.Step, Decision: j.digest, Key: j.decision.Key,
+			Run: j.run, Step: j.decision.Step, Decision: j.digest, Place: j.decision.Position, Key: j.decision.Key,
 			Worker: j.s.c.Name, At: j.started, Orders: j.orders,
 		})
 		if !errors.Is(err, store.ErrOrders) {

@@ -52,7 +52,7 @@ func (s *Steps) takeUnread(ctx context.Context, in contract.RunInput) {
 		return
 	}
 	if d, ok := rec.Predicate.(*evidence.Decision); ok {
-		_, _ = s.c.Store.Take(ctx, store.Slot{Run: runOf(ctx), Step: d.Step, Decision: rec.Digest, Key: d.Key, Worker: s.c.Name, At: d.At, Orders: anyOrders})
+		_, _ = s.c.Store.Take(ctx, store.Slot{Run: runOf(ctx), Step: d.Step, Decision: rec.Digest, Place: d.Position, Key: d.Key, Worker: s.c.Name, At: d.At, Orders: anyOrders})
 	}
 }
 
@@ -73,7 +73,7 @@ func (j *job) takeLate(ctx context.Context) (*contract.RunOutput, error) {
 
 func (j *job) takeNow(ctx context.Context) {
 	_, _ = j.s.c.Store.Take(ctx, store.Slot{
-		Run: j.run, Step: j.decision.Step, Decision: j.digest, Key: j.decision.Key,
+		Run: j.run, Step: j.decision.Step, Decision: j.digest, Place: j.decision.Position, Key: j.decision.Key,
 		Worker: j.s.c.Name, At: j.started, Orders: anyOrders,
 	})
 }

@@ -160,7 +160,7 @@ func TestT22WatchTellsAwayFromBad(t *testing.T) {
 // begun takes the slot of a step whose worker never attests. It may be silent
 // for one lease.
 func begun(p *plane) {
-	_, err := p.store.Take(p.t.Context(), store.Slot{
+	_, err := p.store.Fence(p.t.Context(), store.Slot{
 		Run: testRun, Step: "a", Decision: evidence.FileDigest([]byte("d")), Key: "k", Worker: evidencetest.Worker, At: 1,
 	})
 	require.NoError(p.t, err)

@@ -25,7 +25,7 @@ func (p *plane) lost(t *testing.T) {
 	out, err := p.decide([]string{"a"})
 	require.NoError(t, err)
 	p.follow(out.Entries)
-	_, err = p.store.(*store.Store).Take(t.Context(), store.Slot{
+	_, err = p.store.(*store.Store).Fence(t.Context(), store.Slot{
 		Run: testRun, Step: "a", Decision: out.Allowed[0].Decision, Key: evidence.IdempotencyKey(p.all[0].Digest(), "a"), Worker: evidencetest.Worker, At: 1,
 	})
 	require.NoError(t, err)

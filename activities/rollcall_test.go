@@ -208,7 +208,7 @@ func watchWith(t *testing.T, windows uint64, terms evidence.Terms, say func(*spe
 	p.follow(out.Entries)
 	rec := p.record(out.Allowed[0])
 	d := rec.Predicate.(*evidence.Decision)
-	_, err = p.store.Take(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: rec.Digest, Key: d.Key, Worker: evidencetest.Worker, At: d.At})
+	_, err = p.store.Fence(t.Context(), store.Slot{Run: testRun, Step: "a", Decision: rec.Digest, Key: d.Key, Worker: evidencetest.Worker, At: d.At})
 	require.NoError(t, err)
 	s := &speaker{t: t, subject: rec.Subject, honest: evidence.Attestation{
 		Decision: rec.Digest, Binding: d.Binding, Step: "a", Worker: evidencetest.Worker, Attempt: 1,

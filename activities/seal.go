@@ -185,7 +185,7 @@ func (c *Control) fence(ctx context.Context, x *execution) ([]store.Slot, error)
 			if !defence.Stands(defence.SealFence) {
 				break
 			}
-			if _, err := c.c.Store.Take(ctx, s); err != nil && !errors.Is(err, store.ErrTaken) {
+			if _, err := c.c.Store.Fence(ctx, s); err != nil && !errors.Is(err, store.ErrTaken) {
 				return err
 			}
 		}
@@ -220,7 +220,7 @@ func sealing(fences, slots []store.Slot) []store.Slot {
 		return nil
 	}
 	like := open[0]
-	return []store.Slot{{Run: like.Run, Step: fenced, Decision: like.Decision, Key: like.Key, Worker: fenced, At: like.At, Orders: anyOrders}}
+	return []store.Slot{{Run: like.Run, Step: fenced, Decision: like.Decision, Key: like.Key, Worker: fenced, At: like.At}}
 }
 
 func isSealing(s store.Slot) bool { return s.Step == fenced }
@@ -232,7 +232,7 @@ func (x *execution) open() (fences []store.Slot) {
 		if d == nil || !d.Effect.Allows() || x.lineage.Ended(s.ID) != nil {
 			continue
 		}
-		fences = append(fences, store.Slot{Run: x.run, Step: s.ID, Decision: rec.Digest, Key: d.Key, Worker: fenced, At: d.At, Orders: anyOrders})
+		fences = append(fences, store.Slot{Run: x.run, Step: s.ID, Decision: rec.Digest, Key: d.Key, Worker: fenced, At: d.At})
 	}
 	return fences
 }

@@ -98,7 +98,7 @@ func NewGuard(ctx context.Context, c GuardConfig) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := openStore(ctx, c.Store)
+	st, err := openStore(ctx, c.Store, store.GroupSteps)
 	if err != nil {
 		return nil, err
 	}

@@ -132,7 +132,7 @@ func New(ctx context.Context, c Config) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	st, err := openStore(ctx, c.Store)
+	st, err := openStore(ctx, c.Store, c.groups()...)
 	if err != nil {
 		return nil, err
 	}
@@ -169,9 +169,21 @@ func (c *Config) check() error {
 	)
 }
 
-// openStore opens the evidence store, and proves that it can be written to.
-func openStore(ctx context.Context, target string) (*store.Store, error) {
-	st, err := store.Open(ctx, target)
+// groups are those whose work this process does.
+func (c *Config) groups() (groups []string) {
+	if c.Control != nil {
+		groups = append(groups, store.GroupControl)
+	}
+	if c.Steps != nil {
+		groups = append(groups, store.GroupSteps)
+	}
+	return groups
+}
+
+// openStore opens the evidence store, and proves that the work of groups can be
+// written to it.
+func openStore(ctx context.Context, target string, groups ...string) (*store.Store, error) {
+	st, err := store.Open(ctx, target, store.For(groups...))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}

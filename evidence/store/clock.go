@@ -13,7 +13,8 @@ import (
 type Option func(*options)
 
 type options struct {
-	clock func() evidence.Time
+	clock  func() evidence.Time
+	groups []string
 }
 
 func optionsOf(opts []Option) options {
@@ -30,6 +31,14 @@ func optionsOf(opts []Option) options {
 // is written.
 func WithClock(clock func() evidence.Time) Option {
 	return func(o *options) { o.clock = clock }
+}
+
+// For says whose work the store is opened for: [GroupControl], [GroupSteps] or
+// both. [Store.Ping], and so [Open], then also tries what that work has to
+// write, and over PostgreSQL [Store.Take] takes a slot for a step worker only if
+// an outcome and an attestation could be added to it. The default is nobody's.
+func For(groups ...string) Option {
+	return func(o *options) { o.groups = append(o.groups, groups...) }
 }
 
 // Seen returns the largest time at which any process ever wrote to the store,

@@ -22,8 +22,8 @@ var (
 	// ErrSuperseded means that a later run continues the chain, and only that
 	// one may write. It is final: the caller belongs to the past.
 	ErrSuperseded = errors.New("a later run has taken over")
-	// ErrNoRun means that the store has no chain for the run: nothing was ever
-	// decided for it here.
+	// ErrNoRun means that the store has no chain for the run, or one without the
+	// decision: it was not decided here.
 	ErrNoRun = errors.New("the store does not know the run")
 	// ErrNoSlot means that an outcome or an attestation has no slot to belong
 	// to.

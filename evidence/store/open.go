@@ -10,7 +10,7 @@ import (
 
 // Open opens a store for reading and writing. A target that begins with
 // postgres:// or postgresql:// is the URL of a PostgreSQL database; anything
-// else is the path of an SQLite file. Options: [WithClock].
+// else is the path of an SQLite file. Options: [WithClock], [For].
 //
 // A file is created, readable by its owner only, in a folder that must exist. A
 // database must exist. The schema is brought up to date, which in a database
@@ -100,7 +100,7 @@ func start(ctx context.Context, path string, o options) (*Store, error) {
 		return nil, errors.Join(unavailable("read it", err), writeDB.Close(), readDB.Close())
 	}
 	return &Store{
-		writer: newWriter(sessionsOn(writeDB, file), o.clock), writeDB: writeDB,
+		writer: newWriter(sessionsOn(writeDB, file), o.clock), writeDB: writeDB, groups: o.groups, addSlot: sqlAddSlot,
 		read: newPrepared(readDB, sqlite), readDB: readDB, anchor: anchor,
 	}, nil
 }

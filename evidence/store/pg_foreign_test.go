@@ -23,17 +23,18 @@ func TestT23PrepareRefusesAForeignSchema(t *testing.T) {
 	server := pgtest.Own(t, pgserver.Memory())
 	require.NoError(t, server.SQL(ctx, "postgres", `CREATE ROLE mallory LOGIN`))
 	for _, tt := range []struct {
-		name         string
-		admin        string // what the administrator did
-		mallory      string
-		means        error
-		after, again bool // the attack comes on a prepared store; and may be undone by preparing again
+		name    string
+		admin   string // what the administrator did
+		mallory string
+		means   error
+		says    string
+		after   bool // the store was prepared before
 	}{
 		{name: "of another user", mallory: `CREATE SCHEMA interlock;
 			CREATE FUNCTION interlock.format(text, text) RETURNS text` + takeover + `;
 			CREATE FUNCTION interlock.format(text, name) RETURNS text` + takeover + `; GRANT ALL ON SCHEMA interlock TO PUBLIC`,
-			means: store.ErrUnavailable},
-		{name: "empty, of another user", mallory: `CREATE SCHEMA interlock`, means: store.ErrUnavailable},
+			means: store.ErrUnavailable, says: "belongs to mallory"},
+		{name: "empty, of another user", mallory: `CREATE SCHEMA interlock`, means: store.ErrUnavailable, says: "belongs to mallory"},
 		{name: "with a function in it", admin: `CREATE SCHEMA interlock; GRANT ALL ON SCHEMA interlock TO PUBLIC`,
 			mallory: `CREATE FUNCTION interlock.format(text, text) RETURNS text` + takeover, means: store.ErrUnavailable},
 		{name: "with a type in it", admin: `CREATE SCHEMA interlock; CREATE TYPE interlock.bigint AS ENUM ()`, means: store.ErrVersion},
@@ -63,6 +64,7 @@ func TestT23PrepareRefusesAForeignSchema(t *testing.T) {
 			} else {
 				require.ErrorIs(t, err, tt.means)
 				require.ErrorContains(t, err, "prepare", "it says what to do")
+				require.ErrorContains(t, err, tt.says)
 			}
 			var super bool
 			require.NoError(t, rawServer(t, owner).QueryRow(`SELECT rolsuper FROM pg_roles WHERE rolname = 'mallory'`).Scan(&super))

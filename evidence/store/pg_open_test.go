@@ -23,7 +23,7 @@ func TestPostgresVersions(t *testing.T) {
 		{"known", `SELECT 1`, nil, nil},
 		{"newer", `INSERT INTO interlock.goose_db_version (version_id, is_applied) VALUES (99, true)`, store.ErrVersion, store.ErrVersion},
 		{"something else", `DROP TABLE interlock.goose_db_version`, store.ErrVersion, store.ErrVersion},
-		{"older", `DELETE FROM interlock.goose_db_version WHERE version_id >= 1`, store.ErrUnavailable, store.ErrVersion},
+		{"no version", `DELETE FROM interlock.goose_db_version WHERE version_id >= 1`, store.ErrVersion, store.ErrVersion},
 		{"empty", `DROP SCHEMA interlock CASCADE`, nil, store.ErrVersion},
 	}
 	for _, tt := range tests {

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -196,8 +197,12 @@ func openServer(ctx context.Context, target string, o options) (*Store, error) {
 		return nil, err
 	}
 	writeDB, readDB := s.pool(modeWrite, 1), s.pool(modeRead, readers)
+	add := sqlAddSlot
+	if slices.Contains(o.groups, GroupSteps) {
+		add = pgAddSlot
+	}
 	return &Store{
-		writer: newWriter(s.sessions(writeDB), o.clock), writeDB: writeDB,
+		writer: newWriter(s.sessions(writeDB), o.clock), writeDB: writeDB, groups: o.groups, addSlot: add,
 		read: newPrepared(readDB, reading), readDB: readDB,
 	}, nil
 }

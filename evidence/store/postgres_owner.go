@@ -73,14 +73,14 @@ func (s *server) ours(ctx context.Context, db *sql.DB, empty bool) error {
 	switch {
 	case !own:
 		return fmt.Errorf("%w: the schema interlock of %s belongs to %s, who could change everything in it, and not to %s: "+
-			"let %s prepare the store if it may own it; if nothing of yours is in it, DROP SCHEMA interlock CASCADE and prepare again",
+			"let %s prepare the store if it may own it; if no evidence is in it, DROP SCHEMA interlock CASCADE and prepare again",
 			ErrUnavailable, s.name, owner, s.config.User, owner)
 	case aliens != "":
 		return fmt.Errorf("%w: in the schema interlock of %s another user than %s owns %.200s: "+
 			"find out who made it, drop it and prepare again", ErrUnavailable, s.name, owner, aliens)
 	case empty && things > 0:
-		return fmt.Errorf("%w: the schema interlock of %s is no evidence store, and %d things are in it already: "+
-			"find out who made them, DROP SCHEMA interlock CASCADE and prepare again", ErrVersion, s.name, things)
+		return fmt.Errorf("%w: the schema interlock of %s does not say of which version it is, and %d things are in it already: "+
+			"find out who made them; if none of them is evidence, DROP SCHEMA interlock CASCADE and prepare again", ErrVersion, s.name, things)
 	}
 	return nil
 }

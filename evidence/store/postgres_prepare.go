@@ -183,6 +183,9 @@ func (s *server) migrate(ctx context.Context) error {
 		return fmt.Errorf("%w: %s has schema %d, this program needs %d, and %s may not change it: "+
 			"let whoever owns it run interlockd store prepare", ErrVersion, s.name, have, newest(postgresFiles), s.config.User)
 	}
+	if errors.Is(err, ErrVersion) {
+		return err
+	}
 	return unavailable("migrate", err)
 }
 

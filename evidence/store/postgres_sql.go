@@ -23,6 +23,10 @@ var (
 	reading = dialect{rewrite: forPostgres, opaque: bytesOf, limit: readLimit + slack, lost: lost}
 )
 
+// pgAddSlot is sqlAddSlot for a step worker: a slot is of no use to who could not
+// say what became of it. It takes the rights and locks of all three tables.
+const pgAddSlot = `WITH outcome AS (` + sqlTryOutcomes + `), attestation AS (` + sqlTryAttestations + `) ` + sqlAddSlot
+
 func bytesOf(s opaque) any { return []byte(s) }
 
 // forPostgres returns a statement of sql.go as PostgreSQL reads it: parameters

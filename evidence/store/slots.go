@@ -19,18 +19,38 @@ import (
 // too: whoever is not sure that the first one answered must treat the effect
 // as one that may have happened. A slot is on disk before Take returns nil, so
 // before the effect; a crash between the two leaves a slot without an outcome.
-// A run without a chain is [ErrNoRun].
+// A run without a chain is [ErrNoRun], and so is one whose chain does not have
+// exactly slot.Decision at slot.Place, and before it what the decision says: no
+// effect without a record.
 //
 // If the chain of [Orders] has more than slot.Orders records, a slot that is
 // not taken yet is [ErrOrders], and stays free. Once an order is stored nobody
-// takes a slot who has not read it. Who takes slots so that nobody else can, as
-// the recorder does, has no need to read orders, and gives math.MaxUint64.
+// takes a slot who has not read it.
 func (s *Store) Take(ctx context.Context, slot Slot) (Slot, error) {
-	read := slot.Orders
-	slot.Outcome, slot.Orders = nil, 0
+	place, read := slot.Place, slot.Orders
+	return s.take(ctx, slot, s.addSlot, func(now taking) error {
+		chain := evidence.ChainAt(place)
+		if chain.Append(slot.Decision) != now.link {
+			return fmt.Errorf("%w: %s has no such decision at record %d", ErrNoRun, slot.Run, place.Seq)
+		}
+		return noneSince(read, now.orders)
+	})
+}
+
+// Fence is Take for the recorder, which takes a slot so that nobody else can:
+// it allows nothing, so that it needs no decision and no orders. Nobody may act
+// on a slot that Fence has taken.
+func (s *Store) Fence(ctx context.Context, slot Slot) (Slot, error) {
+	return s.take(ctx, slot, sqlAddSlot, func(taking) error { return nil })
+}
+
+// take takes a slot that is free, with the statement add, if may does not say no.
+func (s *Store) take(ctx context.Context, slot Slot, add string, may func(taking) error) (Slot, error) {
+	place := slot.Place
+	slot.Outcome, slot.Orders, slot.Place = nil, 0, evidence.Position{}
 	got := slot
 	err := s.write(ctx, func(t *tx) error {
-		now, err := t.taking(slot.Run, slot.Step)
+		now, err := t.taking(slot.Run, slot.Step, place.Seq)
 		switch {
 		case err != nil:
 			return err
@@ -40,10 +60,10 @@ func (s *Store) Take(ctx context.Context, slot Slot) (Slot, error) {
 		case !now.begun:
 			return fmt.Errorf("%w: %s", ErrNoRun, slot.Run)
 		}
-		if err := noneSince(read, now.orders); err != nil {
+		if err := may(now); err != nil {
 			return err
 		}
-		return t.addSlot(now.id, slot)
+		return t.addSlot(add, now.id, slot)
 	})
 	return got, err
 }
@@ -93,34 +113,39 @@ func (t *tx) slot(run Run, step string) (*Slot, error) {
 
 // A taking is what there is when somebody wants a slot.
 type taking struct {
-	id int64 // of the chain
-	// begun: the chain has a record. A decision is stored before anyone can act
-	// on it, so a store without it is not the one that the decision was written
-	// to, and its slots would guard nothing.
-	begun  bool
+	id    int64 // of the chain
+	begun bool  // the chain has a record
+	// link is that of the record where the decision should be; zero if there is
+	// none. A decision is stored before anyone can act on it, so a store without
+	// it is not the one that it was written to, or an older state of that, and its
+	// slots would guard nothing.
+	link   evidence.Digest
 	orders uint64
 	slot   *Slot // nil: free
 }
 
-// taking refuses who may not write, as chain does.
-func (t *tx) taking(run Run, step string) (now taking, err error) {
+// taking refuses who may not write, as chain does. seq is where the decision
+// should be.
+func (t *tx) taking(run Run, step string, seq uint64) (now taking, err error) {
 	err = t.scan(context.Background(), func(r *sql.Rows) error {
 		var superseded, taken bool
-		slot, err := scanSlot(r, &now.id, &superseded, &now.begun, &now.orders, &taken)
+		var link []byte
+		slot, err := scanSlot(r, &now.id, &superseded, &now.begun, &link, &now.orders, &taken)
 		if no := mayWrite(run, superseded); no != nil {
 			return no
 		}
+		copy(now.link[:], link)
 		if taken {
 			slot.Run = run
 			now.slot = &slot
 		}
 		return about(run, step, err)
-	}, sqlTaking, Orders.Workflow, Orders.Run, Orders.Namespace, step, run.Workflow, run.Run, run.Namespace)
+	}, sqlTaking, int64(seq), Orders.Workflow, Orders.Run, Orders.Namespace, step, run.Workflow, run.Run, run.Namespace)
 	return now, err
 }
 
-func (t *tx) addSlot(id int64, slot Slot) error {
-	return t.one("take a slot", sqlAddSlot, id, slot.Step, slot.Decision[:], slot.Key, slot.Worker, int64(slot.At))
+func (t *tx) addSlot(add string, id int64, slot Slot) error {
+	return t.one("take a slot", add, id, slot.Step, slot.Decision[:], slot.Key, slot.Worker, int64(slot.At))
 }
 
 func (t *tx) addOutcome(id int64, step string, c columns) error {

@@ -52,11 +52,12 @@ const (
 		WHERE runs.workflow = ? AND runs.run = ? AND runs.namespace = ?`
 	sqlSlot  = sqlSelectSlots + ` AND slots.step = ?`
 	sqlSlots = sqlSelectSlots + ` ORDER BY slots.rowid`
-	// sqlTaking is all that Take has to know, in one round trip: the run, the
-	// last record of its chain, how many orders there are, and the slot, if it
+	// sqlTaking is all that Take has to know, in one round trip: the run, whether
+	// its chain has the decision, how many orders there are, and the slot, if it
 	// was taken.
 	sqlTaking = `SELECT ` + chainID + `, ` + superseded + `,
 			EXISTS (SELECT 1 FROM records WHERE records.run_id = ` + chainID + `),
+			(SELECT link FROM records WHERE records.run_id = ` + chainID + ` AND seq = ?),
 			coalesce((SELECT max(seq) + 1 FROM records WHERE records.run_id = (SELECT coalesce(root, id)
 				FROM runs AS reserved WHERE reserved.workflow = ? AND reserved.run = ? AND reserved.namespace = ?)), 0),
 			slots.step IS NOT NULL, coalesce(slots.step, ''), decision, coalesce(key, ''), coalesce(worker, ''), coalesce(at, 0),
@@ -100,6 +101,19 @@ const (
 	sqlRuns  = `SELECT namespace, workflow, run FROM runs WHERE workflow = ? AND namespace <> '' ORDER BY id DESC`
 	sqlList  = `SELECT namespace, workflow, run FROM runs WHERE namespace <> '' ORDER BY id DESC LIMIT ?`
 	sqlPulse = `UPDATE pulse SET beats = CASE WHEN beats < 1000000000 THEN beats + 1 ELSE 0 END WHERE id = 1`
+
+	// What a role has to write, tried without writing: what takes a right, a table
+	// or its lock takes them here too.
+	sqlTryRuns         = `INSERT INTO runs (namespace, workflow, run, root) SELECT namespace, workflow, run, root FROM runs WHERE 1 = 0`
+	sqlTryRecords      = `INSERT INTO records SELECT * FROM records WHERE 1 = 0`
+	sqlTryNonces       = `INSERT INTO nonces SELECT * FROM nonces WHERE 1 = 0`
+	sqlTryHandovers    = `INSERT INTO handovers SELECT * FROM handovers WHERE 1 = 0`
+	sqlTryLeases       = `INSERT INTO leases SELECT * FROM leases WHERE 1 = 0`
+	sqlTryRenewal      = `UPDATE leases SET number = number, until = until, payload_type = payload_type, payload = payload, signatures = signatures WHERE 1 = 0`
+	sqlTrySlots        = `INSERT INTO slots (run_id, step, decision, key, worker, at) SELECT run_id, step, decision, key, worker, at FROM slots WHERE 1 = 0`
+	sqlTryOutcomes     = `INSERT INTO outcomes SELECT * FROM outcomes WHERE 1 = 0`
+	sqlTryAttestations = `INSERT INTO attestations SELECT * FROM attestations WHERE 1 = 0`
+	sqlTryAttesting    = `UPDATE attestations SET attempt = attempt, counter = counter, payload_type = payload_type, payload = payload, signatures = signatures WHERE 1 = 0`
 
 	sqlStamp = `UPDATE clock SET seen = ?1 WHERE id = 1 AND seen < ?1`
 	sqlSeen  = `SELECT seen FROM clock WHERE id = 1`

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"fmt"
 	"errors"
 )
 
@@ -14,6 +15,9 @@ import (
 type Store struct {
 	writer *writer   // nil: opened for reading only
 	read   *prepared // over readDB
+
+	groups  []string // whose work it is opened for
+	addSlot string   // the statement that adds a slot
 
 	writeDB *sql.DB // nil as writer is
 	readDB  *sql.DB
@@ -61,9 +65,27 @@ func (s *Store) runs(ctx context.Context, query string, arg any) ([]Run, error) 
 	return runs, nil
 }
 
-// Ping proves that a write would reach the disk, by making one.
+// tries are what the work of a group takes.
+var tries = map[string][]string{
+	GroupControl: {sqlTryRuns, sqlTryRecords, sqlTryNonces, sqlTryHandovers, sqlTryLeases, sqlTryRenewal, sqlTrySlots},
+	GroupSteps:   {sqlTrySlots, sqlTryOutcomes, sqlTryAttestations, sqlTryAttesting},
+}
+
+// Ping proves that a write would reach the disk, by making one, and that the
+// work that the store was opened for ([For]) can be written.
 func (s *Store) Ping(ctx context.Context) error {
 	return s.write(ctx, func(t *tx) error {
+		for _, group := range s.groups {
+			work, ok := tries[group]
+			if !ok {
+				return fmt.Errorf("%w: nobody knows what %.60q writes", ErrUnavailable, group)
+			}
+			for _, try := range work {
+				if _, err := t.exec(context.Background(), try); err != nil {
+					return unavailable("write what "+group+" has to", err)
+				}
+			}
+		}
 		return t.one("write a pulse", sqlPulse)
 	})
 }

@@ -35,10 +35,13 @@ type Slot struct {
 	Run      Run
 	Step     string
 	Decision evidence.Digest // record digest of the decision that allowed it
-	Key      string          // idempotency key of every attempt
-	Worker   string          // name of the worker that took it
-	At       evidence.Time
-	Outcome  *evidence.Envelope // nil: not known, or not known yet
+	// Place is where the chain has that decision, as the decision itself says.
+	// Only [Store.Take] reads it; it is not kept, and 0 in what the store returns.
+	Place   evidence.Position
+	Key     string // idempotency key of every attempt
+	Worker  string // name of the worker that took it
+	At      evidence.Time
+	Outcome *evidence.Envelope // nil: not known, or not known yet
 
 	// Orders is how many records the chain of [Orders] had when the taker
 	// looked. Only [Store.Take] reads it; it is not kept, and 0 in what the

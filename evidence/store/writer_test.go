@@ -162,7 +162,7 @@ func testBatchIsAnsweredAfterCommit(t *testing.T, open fresh) {
 	_, err := s.Begin(bg, slot.Run, nil, evidence.Envelope{Payload: []byte("request")})
 	require.NoError(t, err)
 	errs := inOneBatch(t, s,
-		func(t *tx) error { return t.addSlot(1, slot) },
+		func(t *tx) error { return t.addSlot(sqlAddSlot, 1, slot) },
 		func(t *tx) error {
 			if found, _ := t.slot(slot.Run, "1"); found != nil {
 				return ErrTaken
@@ -175,7 +175,7 @@ func testBatchIsAnsweredAfterCommit(t *testing.T, open fresh) {
 		require.ErrorIs(t, err, ErrUnavailable)
 		require.NotErrorIs(t, err, ErrTaken)
 	}
-	_, err = s.Take(bg, slot)
+	_, err = s.Fence(bg, slot)
 	require.NoError(t, err, "nobody took it")
 }
 
