@@ -3,8 +3,8 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"errors"
+	"fmt"
 )
 
 // A Store is an open evidence store. Its methods are safe for concurrent use.
