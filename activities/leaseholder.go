@@ -56,10 +56,13 @@ func (h *leaseholder) extend(l evidence.Lease, given evidence.Time, signed bool)
 
 func between(a, b evidence.Time) time.Duration { return b.Time().Sub(a.Time()) }
 
+// left returns for how long the lease is live. Both clocks count: the wall clock
+// can be set back, and the monotonic one stands still while the machine is
+// suspended.
 func (h *leaseholder) left() time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return time.Until(h.until)
+	return min(time.Until(h.until), between(evidence.TimeOf(h.s.c.Now()), h.lease.Until))
 }
 
 // rhythm returns how often the guard of a running step reads its lease and

@@ -98,7 +98,6 @@ func (t *telling) all(ctx context.Context) error {
 	query := fmt.Sprintf("WorkflowType = '%s' AND ExecutionStatus = 'Running'", contract.Workflow)
 	var page []byte
 	for {
-		activity.RecordHeartbeat(ctx, t.told)
 		answer, err := t.client.ListWorkflow(ctx, &workflowservice.ListWorkflowExecutionsRequest{
 			Namespace: activity.GetInfo(ctx).Namespace, Query: query, PageSize: 200, NextPageToken: page,
 		})
@@ -120,6 +119,7 @@ func (t *telling) all(ctx context.Context) error {
 // hear it. One that takes no more signals must not keep it from the others:
 // anybody who may write to the namespace can fill one up.
 func (t *telling) tell(ctx context.Context, id string) error {
+	activity.RecordHeartbeat(ctx, t.told)
 	once, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
 	err := t.client.SignalWorkflow(once, id, "", contract.MessageName, t.signed)

@@ -304,6 +304,11 @@ func causeOf(r *evidence.Record) (check, reason string) {
 // An orderedError is the cause of the context of a step that an order stopped.
 type orderedError struct{ check string }
 
+func newOrdered(order *evidence.Record) *orderedError {
+	check, _ := causeOf(order) // the reason is for people; an outcome has none
+	return &orderedError{check}
+}
+
 // Error says that an order stopped the step.
 func (e *orderedError) Error() string { return "an order stopped the step: " + e.check }
 

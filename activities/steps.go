@@ -154,14 +154,16 @@ func (s *Steps) guard(ctx context.Context, in contract.RunInput, t *task) (*cont
 	}
 	s.sight.back()
 	crash.Point("slot.taken")
+	var late error
 	if j.lease.left() <= 0 {
 		// It ended while the store took its time with the slot. The step has not
 		// begun, so it can wait; without a live lease it does not begin.
-		_ = j.awaitLease(ctx)
-		j.late = j.ordered(ctx)
+		if late = j.awaitLease(ctx); late == nil {
+			late = j.ordered(ctx)
+		}
 	}
 	j.details = details
-	return j.act(ctx)
+	return j.act(ctx, late)
 }
 
 // begin is everything that comes before the effect. It returns an output where
@@ -198,7 +200,6 @@ type job struct {
 	send     sender
 	details  func(context.Context) *commonpb.Payloads // what the step last said of its progress
 	lease    *leaseholder
-	late     error // why it must not begin, though the slot is taken
 	attempt  int32 // as Temporal counts, but never 1 where the slot was taken before
 	turn     int32 // orders attestations; grows with each attempt, whatever Temporal counts
 	started  evidence.Time

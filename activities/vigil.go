@@ -62,6 +62,10 @@ func (v *vigil) end() {
 	}
 }
 
+// glance is how soon a machine that was suspended notices that a lease is over:
+// timers stand still meanwhile.
+const glance = 250 * time.Millisecond
+
 // holdLease ends the step when its lease ends. It does nothing that could
 // hang.
 func (v *vigil) holdLease(ctx context.Context) {
@@ -76,7 +80,7 @@ func (v *vigil) holdLease(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(left):
+		case <-time.After(min(left, glance)):
 		}
 	}
 }
@@ -86,12 +90,10 @@ func (v *vigil) holdLease(ctx context.Context) {
 func (v *vigil) holdOrders(ctx context.Context) {
 	news, unfollow := v.j.s.orders.follow()
 	defer unfollow()
-	concerns := v.j.s.concerns(v.j.decision, v.j.signed)
 	for {
 		orders, changed := news()
-		if order := orders.stopping(v.j.decision.Orders.Seq, concerns); order != nil && defence.Stands(defence.GuardObeys) {
-			check, _ := causeOf(order)
-			v.cancel(&orderedError{check})
+		if order := v.j.stoppedBy(orders); order != nil {
+			v.cancel(newOrdered(order))
 			return
 		}
 		select {

@@ -67,7 +67,21 @@ func TestVigil(t *testing.T) {
 			c.Now = func() time.Time { return time.Now().Round(0).Add(by) }
 		})
 	}
+	var slept atomic.Bool
+	asleep := with(func(c *activities.StepsConfig) {
+		c.Now = func() time.Time {
+			if slept.Load() {
+				return time.Now().Round(0).Add(time.Hour)
+			}
+			return time.Now()
+		}
+	})
 	tests := []guardCase{
+		{name: "suspended while it runs", action: "once", change: long, config: asleep, status: evidence.StatusUnknown, cause: evidence.CauseLapsed, calls: 1,
+			act: func(ctx context.Context, c executor.Call) (json.RawMessage, error) {
+				slept.Store(true) // the monotonic clock did not notice
+				return untilStopped(ctx, c)
+			}},
 		{name: "cut off, acts once", action: "once", change: awhile, act: untilStopped, config: reach(unreachable), status: evidence.StatusUnknown, cause: evidence.CauseCutOff, calls: 1},
 		{name: "cut off in silence, acts once", action: "once", change: awhile, act: untilStopped, config: reach(neverAnswers), status: evidence.StatusUnknown, cause: evidence.CauseCutOff, calls: 1},
 		{name: "cut off, may repeat", action: "again", change: awhile, act: untilStopped, config: reach(unreachable), errIs: contract.ErrTypeAttempt, calls: 1},

@@ -150,7 +150,7 @@ func (k *Key) check() error {
 // MaxName is how long the name of a key or of a person may be, in bytes.
 const MaxName = 200
 
-const nameRule = "want at most 200 bytes of printable text without spaces at its ends"
+var nameRule = fmt.Sprintf("want at most %d bytes of printable text without spaces at its ends", MaxName)
 
 // NameFits reports whether name can be that of a key or a person. What cannot
 // be seen is refused: two names that look the same would be two people.

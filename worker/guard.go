@@ -98,6 +98,10 @@ func NewGuard(ctx context.Context, c GuardConfig) (*Guard, error) {
 	if err != nil {
 		return nil, err
 	}
+	process, err := thisProcess("steps")
+	if err != nil {
+		return nil, err
+	}
 	st, err := openStore(ctx, c.Store, store.GroupSteps)
 	if err != nil {
 		return nil, err
@@ -106,7 +110,7 @@ func NewGuard(ctx context.Context, c GuardConfig) (*Guard, error) {
 	if err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	steps, err := newSteps(trust, s, c.Catalogue, cat, st, "steps", c.Log)
+	steps, err := newSteps(trust, s, c.Catalogue, cat, st, process, c.Log)
 	if err != nil {
 		trust.stop()
 		return nil, errors.Join(err, st.Close())

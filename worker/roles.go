@@ -17,6 +17,7 @@ import (
 
 	"github.com/interlock-run/interlock/activities"
 	"github.com/interlock-run/interlock/activities/executor"
+	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/store"
 	"github.com/interlock-run/interlock/policy"
 	"github.com/interlock-run/interlock/policy/catalogue"
@@ -121,7 +122,7 @@ func readPolicy(path string, cat *catalogue.Catalogue) (*policy.Bundle, error) {
 
 // addSteps adds the role of step worker.
 func (w *Worker) addSteps(c Config, cat *catalogue.Catalogue) error {
-	act, err := newSteps(w.trust, c.Steps, c.Catalogue, cat, w.store, c.roles(), c.Log)
+	act, err := newSteps(w.trust, c.Steps, c.Catalogue, cat, w.store, w.process, c.Log)
 	if err != nil {
 		return err
 	}
@@ -164,17 +165,22 @@ func (c *Config) roles() string {
 	return "control,steps"
 }
 
+// thisProcess says what this process is. It reads all of its program.
+func thisProcess(roles string) (evidence.Process, error) {
+	p, err := activities.ThisProcess(roles)
+	if err != nil {
+		return evidence.Process{}, fmt.Errorf("%w: %w", ErrConfig, err)
+	}
+	return p, nil
+}
+
 // newSteps returns the guard with the executors of the catalogue.
-func newSteps(trust *follower, s *Steps, path string, cat *catalogue.Catalogue, st *store.Store, roles string, log *zap.Logger) (*activities.Steps, error) {
+func newSteps(trust *follower, s *Steps, path string, cat *catalogue.Catalogue, st *store.Store, process evidence.Process, log *zap.Logger) (*activities.Steps, error) {
 	executors, err := executorsFor(cat, s)
 	if err != nil {
 		return nil, err
 	}
 	exe, err := activities.ExecutableProbe()
-	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
-	}
-	process, err := activities.ThisProcess(roles)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrConfig, err)
 	}

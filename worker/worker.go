@@ -140,12 +140,7 @@ func New(ctx context.Context, c Config) (*Worker, error) {
 	if w.trust, err = follow(ctx, c.follower(st)); err != nil {
 		return nil, errors.Join(err, st.Close())
 	}
-	if w.process, err = activities.ThisProcess(c.roles()); err != nil {
-		err = fmt.Errorf("%w: %w", ErrConfig, err)
-	} else {
-		err = w.build(c, cat)
-	}
-	if err != nil {
+	if err := w.build(c, cat); err != nil {
 		w.trust.stop()
 		return nil, errors.Join(err, st.Close())
 	}
@@ -216,7 +211,10 @@ func (w *Worker) Ready(ctx context.Context) error {
 	return err
 }
 
-func (w *Worker) build(c Config, cat *catalogue.Catalogue) error {
+func (w *Worker) build(c Config, cat *catalogue.Catalogue) (err error) {
+	if w.process, err = thisProcess(c.roles()); err != nil {
+		return err
+	}
 	w.health = newHealth(
 		&check{name: "polling", ask: w.polling},
 		&check{name: "store", ask: w.store.Ping},

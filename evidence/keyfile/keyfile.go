@@ -27,7 +27,8 @@ var (
 	// ErrExposed means that others than the owner may read a key file.
 	ErrExposed = errors.New("key file is readable by others")
 	// ErrReplaceable means that others than the owner may write to the folder
-	// of a key file, and put another key in its place.
+	// of a key file, and put another key in its place; or to what says where a
+	// key is.
 	ErrReplaceable = errors.New("key file can be replaced by others")
 	// ErrKey means that a file does not hold one Ed25519 private key.
 	ErrKey = errors.New("not an Ed25519 private key")
@@ -74,6 +75,23 @@ func Load(path string) (*evidence.Signer, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return evidence.NewSigner(fileKey{key, path})
+}
+
+// CheckReplaceable returns [ErrReplaceable] if group or others may write to the
+// file at path, or to its folder, as [Load] does for keys: for files that say
+// where a key is, and for programs that are given one. A file that is not
+// regular is [ErrKey].
+func CheckReplaceable(path string) error {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return fmt.Errorf("couldn't look at %s: %w", path, err)
+	case !info.Mode().IsRegular():
+		return fmt.Errorf("%w: %s is not a regular file", ErrKey, path)
+	case info.Mode().Perm()&0o022 != 0:
+		return fmt.Errorf("%w: %s has mode %04o; run chmod go-w on it, and look whether it is still yours", ErrReplaceable, path, info.Mode().Perm())
+	}
+	return checkFolders(path)
 }
 
 // checkFolders looks at the folder that path is in, and at the one that the

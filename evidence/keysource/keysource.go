@@ -104,7 +104,12 @@ func folder(path string) ([]*evidence.Signer, error) {
 	return keys, nil
 }
 
+// named opens the key that a file names. Whoever can write to the file chooses
+// the library that is loaded, and runs in this process.
 func named(file string) (*evidence.Signer, error) {
+	if err := keyfile.CheckReplaceable(file); err != nil {
+		return nil, err
+	}
 	info, err := os.Stat(file)
 	if err != nil {
 		return nil, err

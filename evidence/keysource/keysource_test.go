@@ -34,6 +34,12 @@ func TestLoad(t *testing.T) {
 
 func TestLoadRefuses(t *testing.T) {
 	empty, wrong, large := t.TempDir(), t.TempDir(), t.TempDir()
+	loose, written := t.TempDir(), t.TempDir()
+	for _, dir := range []string{loose, written} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "a.uri"), []byte("pkcs11:token=t\n"), 0o600))
+	}
+	require.NoError(t, os.Chmod(loose, 0o777))
+	require.NoError(t, os.Chmod(filepath.Join(written, "a.uri"), 0o622))
 	require.NoError(t, os.WriteFile(filepath.Join(empty, ".hidden.uri"), nil, 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(wrong, "a.uri"), []byte("pkcs11:token=t\n"), 0o600))
 	require.NoError(t, os.WriteFile(filepath.Join(large, "a.uri"), make([]byte, 5000), 0o600))
@@ -45,6 +51,8 @@ func TestLoadRefuses(t *testing.T) {
 		empty:                   keysource.ErrSource,
 		wrong:                   pkcs11.ErrURI,
 		large:                   keysource.ErrSource,
+		loose:                   keyfile.ErrReplaceable,
+		written:                 keyfile.ErrReplaceable,
 	} {
 		_, err := keysource.Load(source)
 		require.ErrorIs(t, err, want, source)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/interlock-run/interlock/evidence/keyfile"
 )
 
 // pin reads the PIN, without the line feed at its end.
@@ -22,6 +24,9 @@ func (u URI) pin() (string, error) {
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
 		return "", fmt.Errorf("%w: %s has mode %v; run chmod 600 on it, and consider the PIN known", ErrPIN, u.PINSource, info.Mode())
+	}
+	if err := keyfile.CheckReplaceable(u.PINSource); err != nil {
+		return "", fmt.Errorf("%w: %w", ErrPIN, err)
 	}
 	data, err := os.ReadFile(u.PINSource)
 	if err != nil {

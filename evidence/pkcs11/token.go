@@ -17,6 +17,7 @@ import (
 	"github.com/miekg/pkcs11"
 
 	"github.com/interlock-run/interlock/evidence"
+	"github.com/interlock-run/interlock/evidence/keyfile"
 )
 
 // What PKCS #11 3.0 has of Edwards curves, and the binding not yet.
@@ -40,6 +41,9 @@ func Open(uri string) (*evidence.Signer, error) {
 	u, err := ParseURI(uri)
 	if err != nil {
 		return nil, err
+	}
+	if err := keyfile.CheckReplaceable(u.Module); err != nil {
+		return nil, fmt.Errorf("%w: the library: %w", ErrToken, err)
 	}
 	m, err := load(u.Module)
 	if err != nil {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/interlock-run/interlock/evidence"
 	"github.com/interlock-run/interlock/evidence/evidencetest"
+	"github.com/interlock-run/interlock/evidence/keyfile"
 	tokens "github.com/interlock-run/interlock/evidence/pkcs11"
 )
 
@@ -246,6 +247,15 @@ func TestTokenRefuses(t *testing.T) {
 	require.NoError(t, os.Chmod(pinFile(t, shown), 0o644))
 	_, err = tokens.Open(shown)
 	require.ErrorIs(t, err, tokens.ErrPIN, "a PIN that others can read")
+	require.NoError(t, os.Chmod(pinFile(t, shown), 0o600))
+	require.NoError(t, os.Chmod(filepath.Dir(pinFile(t, shown)), 0o777))
+	_, err = tokens.Open(shown)
+	require.ErrorIs(t, err, keyfile.ErrReplaceable, "a PIN that others can replace")
+	theirs := filepath.Join(t.TempDir(), "p11.so")
+	require.NoError(t, os.WriteFile(theirs, []byte("no library"), 0o600))
+	require.NoError(t, os.Chmod(theirs, 0o722))
+	_, err = tokens.Open("pkcs11:token=t;object=a?module-path=" + theirs + "&pin-source=file:/nowhere/pin")
+	require.ErrorIs(t, err, keyfile.ErrReplaceable, "a library that others can write to")
 }
 
 func pinFile(t *testing.T, uri string) string {

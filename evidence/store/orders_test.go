@@ -126,9 +126,7 @@ func testOrdersAndTakers(t *testing.T, open opener) {
 			}
 		})
 	}
-	for taken.Load() < 200 && !t.Failed() {
-		time.Sleep(time.Millisecond)
-	}
+	require.Eventually(t, func() bool { return taken.Load() >= 200 || t.Failed() }, 5*time.Minute, time.Millisecond)
 	err := store.ErrUnavailable
 	for errors.Is(err, store.ErrUnavailable) {
 		_, err = stores[0].Begin(ctx, store.Orders, nil, envelope("stop"))

@@ -49,8 +49,12 @@ func (b bench) letGo(t *testing.T) {
 
 // ship asks for shipping in the background.
 func (s *shop) ship(ctx context.Context, key string) <-chan httpReply {
+	return s.behind(s.request(ctx, http.MethodPost, shipPath, key, shipBody))
+}
+
+// behind makes a request in the background.
+func (s *shop) behind(r *http.Request) <-chan httpReply {
 	got := make(chan httpReply, 1)
-	r := s.request(ctx, http.MethodPost, shipPath, key, shipBody)
 	go func() {
 		reply, _ := s.do(r) // a caller who left gets status 0
 		got <- reply

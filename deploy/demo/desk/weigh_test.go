@@ -12,13 +12,7 @@ const weightPath = "/orders/W5500102/weight"
 
 // weigh asks for the weight in the background.
 func (s *shop) weigh(ctx context.Context) <-chan httpReply {
-	got := make(chan httpReply, 1)
-	r := s.request(ctx, http.MethodGet, weightPath, "w1", "")
-	go func() {
-		reply, _ := s.do(r) // a caller who left gets status 0
-		got <- reply
-	}()
-	return got
+	return s.behind(s.request(ctx, http.MethodGet, weightPath, "w1", ""))
 }
 
 // TestWeighingTakesTimeAndChangesNothing: neither the order nor the books, and
